@@ -1,1 +1,1 @@
-"""The evaluate room."""
+"""Is a model good enough: metrics, comparison, calibration, slices, behaviour, confidence."""

@@ -1,0 +1,270 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+import click
+
+from homeostat.core import HomeostatError, InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from homeostat.loop import System
+
+__all__ = ["cli", "main"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SECTIONS = {
+    "Start here": ("demo", "ui"),
+    "The loop": ("run", "replay", "serve"),
+    "Ask the record": ("runs", "findings", "artifacts", "lineage"),
+    "Look after the record": ("record",),
+}
+_BUILT_IN = {"flight-delay": "homeostat.demo:flight_delay"}
+
+
+class _Contents(click.Group):
+    """Help that reads like a table of contents."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                rows = []
+                for name in names:
+                    command = self.get_command(ctx, name)
+                    if command is not None:
+                        rows.append((name, command.get_short_help_str(limit=70)))
+                formatter.write_dl(rows)
+
+
+@click.group(cls=_Contents, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="homeostat")
+def cli() -> None:
+    """Homeostat runs the whole life of a model in production as one loop over one record."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence and exit code 1."""
+    try:
+        cli()
+    except HomeostatError as error:
+        click.secho(f"{error}", fg="red", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was finished is kept; run again to go on from there.", err=True)
+        sys.exit(130)
+
+
+def _record_option(function: Callable[P, R]) -> Callable[P, R]:
+    return click.option(
+        "--record",
+        "record",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=lambda: Path(os.environ.get("HOMEOSTAT_RECORD", ".homeostat")),
+        show_default=".homeostat",
+        help="The folder that keeps everything (or HOMEOSTAT_RECORD).",
+    )(function)
+
+
+def _output_option(function: Callable[P, R]) -> Callable[P, R]:
+    return click.option(
+        "--output",
+        type=click.Choice(["table", "json", "csv"]),
+        default="table",
+        show_default=True,
+        help="How to print.",
+    )(function)
+
+
+def _prints_frame(function: Callable[P, pl.DataFrame]) -> Callable[P, None]:
+    """Print the frame a command returns, in the form asked for."""
+
+    @_output_option
+    @wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        output = kwargs.pop("output", "table")
+        _print_frame(function(*args, **kwargs), cast("str", output))
+
+    return cast("Callable[P, None]", command)
+
+
+def _print_frame(frame: pl.DataFrame, output: str) -> None:
+    if output == "json":
+        click.echo(frame.write_json())
+    elif output == "csv":
+        click.echo(frame.write_csv(), nl=False)
+    elif frame.is_empty():
+        click.echo("Nothing yet. `homeostat demo` fills a record to look at.")
+    else:
+        import_module("homeostat.cli._show").show(frame)
+
+
+def system_named(name: str) -> System:
+    """Find a system by ``module:attribute`` or by the name of a built-in one.
+
+    Raises:
+        InputError: If there is no such module, attribute or system.
+    """
+    home = _BUILT_IN.get(name, name)
+    module_name, colon, attribute = home.partition(":")
+    if not colon:
+        raise InputError(
+            f"A system is 'module:attribute' or one of {', '.join(_BUILT_IN)}, got {name!r}."
+        )
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"There is no system {name!r}: {error}.") from error
+    loop = import_module("homeostat.loop")
+    system = found() if callable(found) and not isinstance(found, loop.System) else found
+    if not isinstance(system, loop.System):
+        raise InputError(f"{name!r} is a {type(system).__name__}, not a homeostat System.")
+    return system
+
+
+@cli.command()
+@_record_option
+@click.option("--no-ui", is_flag=True, help="Do not serve the page at the end.")
+@click.option("--port", default=8321, show_default=True, help="Port of the page.")
+@click.option("--workers", default=None, type=int, help="Policies replayed at a time.")
+def demo(record: Path, no_ui: bool, port: int, workers: int | None) -> None:  # noqa: FBT001 - click passes flags by name
+    """Watch a model live through a year of real flights, then open the page."""
+    run_demo = import_module("homeostat.demo").run_demo
+    run_demo(record, workers=workers)
+    if no_ui or not sys.stdout.isatty():
+        click.echo(f"To look at it: homeostat ui --record {record}")
+    else:
+        _serve_ui(record, "127.0.0.1", port, None)
+
+
+@cli.command()
+@_record_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8321, show_default=True)
+@click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
+def ui(record: Path, host: str, port: int, token: str | None) -> None:
+    """Open the page: the loop, the timeline, shift, slices, runs, lineage."""
+    _serve_ui(record, host, port, token)
+
+
+def _serve_ui(record: Path, host: str, port: int, token: str | None) -> None:
+    web = import_module("homeostat.web")
+    opened = import_module("homeostat.record").Record(record)
+    click.echo(f"Homeostat is at http://{host}:{port}  (Ctrl-C stops it)")
+    web.serve_ui(opened, host=host, port=port, token=token)
+
+
+@cli.command()
+@click.argument("system")
+@_record_option
+def run(system: str, record: Path) -> None:
+    """Go once round the loop: data, checks, training, gates, a packaged release."""
+    release = system_named(system).run(record)
+    click.echo(release.describe())
+
+
+@cli.command()
+@click.argument("system")
+@click.argument("start")
+@click.argument("end")
+@_record_option
+@click.option("--workers", default=None, type=int, help="Policies replayed at a time.")
+def replay(system: str, start: str, end: str, record: Path, workers: int | None) -> None:
+    """Backtest a system's operating policies over history, from START to END."""
+    core = import_module("homeostat.core")
+    found = system_named(system)
+    policies = import_module("homeostat.demo").policies() if system in _BUILT_IN else ()
+    engine = core.LocalEngine(workers, kind="processes")
+    result = found.replay(record, start, end, policies=policies, engine=engine)
+    _print_frame(result.table, "table")
+    click.echo(result.conclusion)
+
+
+@cli.command()
+@click.argument("system")
+@_record_option
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True)
+@click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
+def serve(system: str, record: Path, host: str, port: int, token: str | None) -> None:
+    """Answer predictions over HTTP with the system's production model."""
+    import_module("homeostat.serve").serve(record, system, host=host, port=port, token=token)
+
+
+@cli.command()
+@_record_option
+@click.option("--kind", help="Such as train, replay, release.")
+@click.option("--system", help="Of one system only.")
+@_prints_frame
+def runs(record: Path, kind: str | None, system: str | None) -> pl.DataFrame:
+    """What happened."""
+    return _open(record).runs(kind=kind, system=system)
+
+
+@cli.command()
+@_record_option
+@click.option("--check", help="Name of a check, such as shift.concept.")
+@click.option("--verdict", type=click.Choice(["ok", "warn", "fail", "unknown"]))
+@click.option("--run", "run_id", help="Of one run only.")
+@_prints_frame
+def findings(
+    record: Path, check: str | None, verdict: str | None, run_id: str | None
+) -> pl.DataFrame:
+    """What was judged."""
+    return _open(record).findings(run=run_id, check=check, verdict=verdict)
+
+
+@cli.command()
+@_record_option
+@click.option("--type", "type_", help="Such as model, dataset, profile.")
+@click.option("--name")
+@_prints_frame
+def artifacts(record: Path, type_: str | None, name: str | None) -> pl.DataFrame:
+    """What was made."""
+    return _open(record).artifacts(type=type_, name=name)
+
+
+@cli.command()
+@click.argument("reference")
+@_record_option
+def lineage(reference: str, record: Path) -> None:
+    """Where REFERENCE (a run, or an artifact such as name:v3) came from, and what came of it."""
+    click.echo(str(_open(record).lineage(reference)))
+
+
+@cli.group()
+def record() -> None:
+    """Verify the record, or rebuild its index from the logs."""
+
+
+@record.command()
+@_record_option
+def rebuild(record: Path) -> None:
+    """Rebuild the index from the event logs, which are the truth."""
+    click.echo(str(_open(record).rebuild()))
+
+
+@record.command()
+@_record_option
+def verify(record: Path) -> None:
+    """Read every log and blob, and say what does not match its checksum."""
+    findings = _open(record).verify()
+    for found in findings:
+        click.echo(f"{found.verdict:7} {found.subject}: {found.summary}")
+    worst = import_module("homeostat.core").worst(findings)
+    sys.exit(1 if worst == "fail" else 0)
+
+
+def _open(path: Path):  # noqa: ANN202 - the record's type would import it
+    return import_module("homeostat.record").Record.open(path)

@@ -1,0 +1,156 @@
+"""A batch against its schema: structure first, then every rule in one Polars query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from homeostat.core import (
+    Column,
+    ColumnType,
+    Expectation,
+    Finding,
+    Json,
+    Schema,
+    Verdict,
+)
+from homeostat.data._door import Frame, as_lazy, mixed_zones, repeated_names
+from homeostat.data._rules import About, RowRule, Rule, TableRule, compile_rule
+from homeostat.data._structure import Extra, repeated, structure, told, usable
+from homeostat.data._tally import Tally, count, examples
+from homeostat.data._verdicts import Promise, judge
+
+__all__ = ["check", "promises"]
+
+_IMPLIED = {
+    "schema.null": "No nulls",
+    "schema.finite": "No NaN and no infinities",
+    "schema.category": "No new categories",
+}
+
+
+def promises(schema: Schema) -> Iterator[Promise]:
+    """Yield all that a schema promises of values: nulls, finiteness, categories, expectations.
+
+    A float column is finite unless an ``expect_column_values_to_be_finite`` of the schema says
+    otherwise about it.
+    """
+    own = "expect_column_values_to_be_finite"
+    said = {one.column for one in schema.expectations if one.name == own}
+    for column in schema.columns:
+        name = column.name
+        if not column.nullable:
+            yield Promise("schema.null", Expectation("expect_column_values_to_not_be_null", name))
+        if column.type is ColumnType.FLOAT and name not in said:
+            yield Promise("schema.finite", Expectation(own, name))
+        if column.categories is not None:
+            values: Mapping[str, Json] = {"value_set": column.categories}
+            listed = Expectation("expect_column_values_to_be_in_set", name, values)
+            yield Promise("schema.category", listed)
+    for one in schema.expectations:
+        yield Promise(f"expectation.{one.name}", one)
+
+
+def check(
+    frame: Frame, schema: Schema, *, subject: str = "", extra: Extra = "warn"
+) -> list[Finding]:
+    """Judge a batch by its schema.
+
+    Structure comes first: columns missing, extra, repeated or retyped, time zones mixed or
+    missing. Then nulls, NaN and infinities, categories and each expectation are counted in one
+    query, which runs once over a LazyFrame too; only where something failed does a second one
+    fetch a few rows. ``mostly`` counts over rows that are not null, and NaN counts as null but
+    for the rule on NaN itself. What cannot be judged (no rows, no values, a retyped column) is
+    unknown.
+
+    Args:
+        frame: Polars (lazy or not), a Dataset, pandas, or anything of the Arrow PyCapsule kind.
+        schema: What is expected.
+        subject: Name of the batch, kept in the evidence.
+        extra: Whether a column beyond the schema is ignored, warned about or refused.
+
+    Returns:
+        A finding for each failure and each expectation, and one for each kind of structural
+        check that found nothing.
+
+    Raises:
+        SchemaError: If the schema has an expectation that there is not, or whose arguments do
+            not fit.
+
+    Example:
+        >>> schema = Schema((Column("late", "int"),)).expect(
+        ...     "expect_column_values_to_be_between", "late", max_value=10)
+        >>> for found in check(pl.DataFrame({"late": [3, 4, 11]}), schema):
+        ...     print(found.verdict, found.check, "-", found.summary)
+        ok schema.columns - All 1 columns are there.
+        ok schema.type - All 1 columns are of their types.
+        ok schema.null - Column `late` has no nulls.
+        fail expectation.expect_column_values_to_be_between - 11
+    """
+    subject = subject or schema.name or "the batch"
+    if names := repeated_names(frame):
+        return repeated(names, subject)
+    zones = mixed_zones(frame)
+    lazy = as_lazy(frame)
+    dtypes = dict(lazy.collect_schema())
+    good = usable(schema, dtypes)
+    made = [(promise, _compile(promise, schema, dtypes)) for promise in promises(schema)]
+    able = [
+        rule
+        for _, rule in made
+        if not isinstance(rule, TableRule) and set(rule.columns) <= set(good)
+    ]
+    text = [c.name for c in schema.columns if _text_for_time(c, dtypes)]
+    tally = count(lazy, able, text)
+    found = structure(schema, dtypes, {**zones, **tally.offsets}, subject=subject, extra=extra)
+    shown = examples(lazy, _failing(made, tally), [name for name in schema.key if name in good])
+    judged = [judge(promise, rule, tally, shown.get(id(rule), [])) for promise, rule in made]
+    return [*found, *_rows(tally.rows, subject), *_grouped(judged, subject)]
+
+
+def _compile(promise: Promise, schema: Schema, dtypes: Mapping[str, pl.DataType]) -> Rule:
+    return compile_rule(promise.expectation, About.of(schema, promise.expectation.column, dtypes))
+
+
+def _text_for_time(column: Column, dtypes: Mapping[str, pl.DataType]) -> bool:
+    held = dtypes.get(column.name)
+    return column.type is ColumnType.DATETIME and isinstance(held, pl.String)
+
+
+def _failing(made: Sequence[tuple[Promise, Rule]], tally: Tally) -> list[RowRule]:
+    """Return the rules on rows that some row breaks."""
+    return [
+        rule
+        for _, rule in made
+        if isinstance(rule, RowRule) and (counted := tally.rules.get(id(rule))) and counted.broken
+    ]
+
+
+def _rows(rows: int, subject: str) -> list[Finding]:
+    verdict = Verdict.OK if rows else Verdict.UNKNOWN
+    held = f"{subject} has {rows:,} rows" if rows else f"{subject} is empty: nothing can be judged"
+    return [
+        Finding(
+            check="schema.rows",
+            subject=subject,
+            verdict=verdict,
+            summary=f"{held[0].upper()}{held[1:]}.",
+            statistic=rows,
+            threshold=1,
+        )
+    ]
+
+
+def _grouped(judged: Sequence[Finding], subject: str) -> Iterator[Finding]:
+    """Yield what failed and each expectation; what held for all columns becomes one finding."""
+    for name, noun in _IMPLIED.items():
+        of_kind = [found for found in judged if found.check == name]
+        bad = [found for found in of_kind if found.verdict is Verdict.FAIL]
+        fine = sum(found.verdict is Verdict.OK for found in of_kind)
+        yield from bad
+        if fine and not bad:
+            yield told(name, subject, f"{noun} in {fine} columns that must have none.", Verdict.OK)
+        elif of_kind and not bad:
+            yield told(name, subject, f"{noun}: not known, no values.", Verdict.UNKNOWN)
+    yield from (found for found in judged if found.check not in _IMPLIED)

@@ -1,0 +1,202 @@
+"""From the text of a CSV file to a typed frame and the rows that were put aside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from homeostat.core import Finding, InputError, Verdict
+from homeostat.data._csv_records import Records, is_plain, locate, zero_padded
+from homeostat.data._csv_types import PADDED, Retyped, kinds_for, read_as, recognise
+from homeostat.data._dataset import rejected_rows
+
+__all__ = ["CsvText", "Parsed", "parse"]
+
+_FIRST = 1_000
+"""Rows whose types Polars tries for all; where one does not hold, all is read as text first."""
+
+Rejection = tuple[int, str]
+"""Index of a record and why it was put aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvText:
+    """A CSV file's bytes, UTF-8, without a newline at the end, and how to read them."""
+
+    data: bytes
+    separator: bytes
+    names: Sequence[str]
+    null_values: Sequence[str]
+
+    def read(
+        self,
+        overrides: Mapping[str, pl.DataType],
+        columns: list[str] | None = None,
+        *,
+        infer: bool = True,
+    ) -> pl.DataFrame:
+        """Parse all of it with Polars; types are those of the first rows, or all are text."""
+        return pl.read_csv(
+            io.BytesIO(self.data),
+            columns=columns,
+            separator=self.separator.decode(),
+            null_values=list(self.null_values),
+            schema_overrides=dict(overrides),
+            infer_schema=infer,
+            infer_schema_length=_FIRST,
+            extra_columns="raise",
+            missing_columns="raise",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What came of a file; rows of ``frame`` are those that were kept."""
+
+    frame: pl.DataFrame
+    rejected: pl.DataFrame
+    findings: list[Finding]
+
+
+def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> Parsed:
+    """Parse in one go where that is safe, else without the broken records; then type text."""
+    records, good = None, text
+    rejections: list[Rejection] = []
+    frame = _read(text, given) if is_plain(text.data, text.separator, len(text.names)) else None
+    if frame is None:
+        records = locate(text.data, text.separator, len(text.names))
+        good, rejections = _without_broken(text, records)
+        frame = _read(good, given)
+        if frame is None or frame.height != len(records.starts) - 1 - len(rejections):
+            raise InputError(
+                "The CSV text cannot be parsed: its quotes are ambiguous. Quote fields as "
+                "RFC 4180 says."
+            )
+    frame, failures, findings = _typed(_with_codes(good, frame, given), given, tolerance)
+    if failures:
+        records = records or locate(text.data, text.separator, len(text.names))
+        broken = {index for index, _ in rejections}
+        kept = [i for i in range(1, len(records.starts)) if i not in broken] if broken else None
+        rejections += [
+            (row + 1 if kept is None else kept[row], reason) for row, reason in failures.items()
+        ]
+        bad = pl.Series(list(failures), dtype=pl.UInt32)
+        frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
+    return Parsed(frame, _rejected(text, records, sorted(rejections)), findings)
+
+
+def _read(text: CsvText, given: Mapping[str, pl.DataType]) -> pl.DataFrame | None:
+    """Parse with the types of the first rows, else as text; None where records are broken."""
+    numeric = {name: dtype for name, dtype in given.items() if dtype.is_numeric()}
+    try:
+        return text.read({name: pl.String() for name in given} | numeric)
+    except pl.exceptions.PolarsError:
+        pass
+    try:
+        return text.read({}, infer=False)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _without_broken(text: CsvText, records: Records) -> tuple[CsvText, list[Rejection]]:
+    """Take out the records that cannot be read as fields."""
+    width = len(text.names)
+    undecodable = np.zeros(records.starts.size, dtype=np.bool_)
+    try:
+        text.data.decode()
+    except UnicodeDecodeError:
+        undecodable = records.undecodable(text.data)
+    bad = (records.fields != width) & ~((records.fields == 0) & (width == 1)) | undecodable
+    bad[0] = False
+    rejections = [
+        (int(index), _reason(int(records.fields[index]), width, bool(undecodable[index])))
+        for index in np.flatnonzero(bad)
+    ]
+    data = records.keep(text.data, ~bad).removesuffix(b"\n")
+    return CsvText(data, text.separator, text.names, text.null_values), rejections
+
+
+def _reason(fields: int, width: int, undecodable: bool) -> str:  # noqa: FBT001 - one of three facts
+    if undecodable:
+        return "not valid UTF-8"
+    if fields < 0:
+        return "a quote that is not closed, or not at the edge of a field"
+    if fields == 0:
+        return "a blank line"
+    return f"{fields} field{'s' * (fields != 1)} where the header has {width}"
+
+
+def _with_codes(
+    text: CsvText, frame: pl.DataFrame, given: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """Turn columns of whole numbers with leading zeros, such as 007, back into text."""
+    whole = [
+        name for name, dtype in frame.schema.items() if dtype.is_integer() and name not in given
+    ]
+    if not whole or not zero_padded(text.data, text.separator):
+        return frame
+    as_text = text.read({}, whole, infer=False)
+    padded = as_text.select(pl.all().str.contains(PADDED).any()).row(0, named=True)
+    return frame.with_columns(as_text[name] for name in whole if padded[name])
+
+
+def _typed(
+    frame: pl.DataFrame, given: Mapping[str, pl.DataType], tolerance: float
+) -> tuple[pl.DataFrame, dict[int, str], list[Finding]]:
+    """Type the text columns; return the rows that failed with their reason, by row."""
+    failures: dict[int, str] = {}
+    findings: list[Finding] = []
+    typed: list[pl.Series] = []
+    for name in [name for name, dtype in frame.schema.items() if dtype == pl.String()]:
+        column, dtype = frame[name], given.get(name)
+        if isinstance(dtype, pl.String):
+            continue
+        read = recognise(column, tolerance) if dtype is None else read_as(column, kinds_for(dtype))
+        if read is None:
+            continue
+        typed.append(read.values)
+        findings += _zones(column, read)
+        for row in read.failed.arg_true():
+            failures.setdefault(row, f"column `{name}`: {column[row]!r} is not {read.kind.noun}")
+    return frame.with_columns(typed), failures, findings
+
+
+def _zones(column: pl.Series, read: Retyped) -> list[Finding]:
+    """Report offsets that differ within a column; as instants in UTC nothing is lost."""
+    if not isinstance(read.values.dtype, pl.Datetime) or read.values.dtype.time_zone is None:
+        return []
+    offsets = (
+        column.str.extract(r"([zZ]|[+-]\d\d:?\d\d)\s*$").drop_nulls().unique().sort().to_list()
+    )
+    if len(offsets) < 2:
+        return []
+    shown = ", ".join(offsets[:8])
+    return [
+        Finding(
+            check="source.time_zone",
+            subject=column.name,
+            verdict=Verdict.WARN,
+            summary=f"Column `{column.name}` mixes {len(offsets)} offsets ({shown}); it was read "
+            "as instants in UTC.",
+            statistic=len(offsets),
+            threshold=1,
+            evidence={"offsets": offsets},
+        )
+    ]
+
+
+def _rejected(
+    text: CsvText, records: Records | None, rejections: Sequence[Rejection]
+) -> pl.DataFrame:
+    if records is None:
+        return rejected_rows()
+    return rejected_rows(
+        [
+            (int(records.lines[index]), reason, records.text(text.data, index))
+            for index, reason in rejections
+        ]
+    )

@@ -1,0 +1,120 @@
+"""What the text columns of a file hold, decided over all rows, with the odd value put aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+__all__ = ["PADDED", "Kind", "Retyped", "kinds_for", "read_as", "recognise"]
+
+_SAMPLE = 200
+_LIKELY = 0.9
+PADDED = r"^[+-]?0\d"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A way to read text: a dtype and, for times, the pattern it is written in."""
+
+    noun: str
+    dtype: pl.DataType
+    pattern: str | None = None
+
+    def read(self, text: pl.Expr) -> pl.Expr:
+        """Return the values; null where the text is not of this kind."""
+        text = text.str.strip_chars()
+        if isinstance(self.dtype, pl.Boolean):
+            lower = text.str.to_lowercase()
+            return pl.when(lower.is_in(["true", "false"])).then(lower == "true")
+        if isinstance(self.dtype, pl.Date) and self.pattern:
+            return text.str.to_date(self.pattern, strict=False)
+        if isinstance(self.dtype, pl.Datetime) and self.pattern:
+            values = text.str.to_datetime(self.pattern, strict=False, time_unit="us")
+            zone = self.dtype.time_zone
+            return (
+                values
+                if self.pattern == "%+" or zone is None
+                else values.dt.replace_time_zone(zone)
+            )
+        return text.cast(self.dtype, strict=False)
+
+
+_ISO = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+KINDS = (
+    Kind("a truth value", pl.Boolean()),
+    Kind("a whole number", pl.Int64()),
+    Kind("a number", pl.Float64()),
+    Kind("a date", pl.Date(), "%Y-%m-%d"),
+    Kind("a time with its zone", pl.Datetime("us", "UTC"), "%+"),
+    *(Kind("a time", pl.Datetime("us"), pattern) for pattern in _ISO),
+)
+
+
+def kinds_for(dtype: pl.DataType) -> tuple[Kind, ...]:
+    """Return the ways in which text may be read as a given dtype."""
+    if isinstance(dtype, pl.Datetime):
+        aware = dtype.time_zone is not None
+        return tuple(
+            k for k in KINDS if isinstance(k.dtype, pl.Datetime) and (k.pattern == "%+") == aware
+        )
+    same = tuple(kind for kind in KINDS if kind.dtype == dtype)
+    return same or (Kind(f"of type {dtype}", dtype),)
+
+
+@dataclass(frozen=True, slots=True)
+class Retyped:
+    """A text column read as something else.
+
+    Args:
+        values: The column, typed; null where the text is not of the kind.
+        failed: Rows whose text is not null and not of the kind.
+        kind: What was read.
+    """
+
+    values: pl.Series
+    failed: pl.Series
+    kind: Kind
+
+
+def read_as(column: pl.Series, kinds: Sequence[Kind]) -> Retyped:
+    """Read a text column as the one of these kinds that fails for the fewest values.
+
+    Args:
+        column: Strings and nulls.
+        kinds: The ways to try, at least one; the first of equals is taken.
+    """
+    text = pl.col(column.name)
+    present = text.is_not_null()
+    made = {f"{number}": kind.read(text) for number, kind in enumerate(kinds)}
+    failures = {key: (values.is_null() & present).sum() for key, values in made.items()}
+    counts = column.to_frame().select(**failures).row(0)
+    best = min(range(len(kinds)), key=counts.__getitem__)
+    values = column.to_frame().select(made[f"{best}"].alias(column.name)).to_series()
+    return Retyped(values, values.is_null() & column.is_not_null(), kinds[best])
+
+
+def recognise(column: pl.Series, tolerance: float) -> Retyped | None:
+    """Read a text column as what nearly all of it holds, or return None where that is text.
+
+    Args:
+        column: Strings and nulls.
+        tolerance: Largest share of its values that may fail.
+    """
+    present = column.drop_nulls()
+    sample = present.head(_SAMPLE)
+    least = min(_LIKELY, 1 - tolerance) * sample.len()
+    likely = [
+        kind for kind in KINDS if sample.len() - read_as(sample, [kind]).failed.sum() >= least
+    ]
+    if not sample.len() or not likely or _is_code(column, likely):
+        return None
+    read = read_as(column, likely)
+    return read if read.failed.sum() <= tolerance * present.len() else None
+
+
+def _is_code(column: pl.Series, likely: Sequence[Kind]) -> bool:
+    """Say whether reading as whole numbers would lose leading zeros, as of codes like 007."""
+    whole = any(isinstance(kind.dtype, pl.Int64) for kind in likely)
+    return whole and bool(column.str.contains(PADDED).any())

@@ -1,0 +1,240 @@
+"""Dataset: a frame that knows which sources and steps it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Concatenate, ParamSpec
+
+import polars as pl
+
+from homeostat.core import Finding, InputError, Json
+from homeostat.data import _cache, _digest
+
+__all__ = ["Dataset", "SourceInfo", "Step", "StepResult", "rejected_rows"]
+
+StepResult = pl.LazyFrame | pl.DataFrame | tuple[pl.LazyFrame | pl.DataFrame, list[Finding]]
+Arguments = ParamSpec("Arguments")
+
+
+def rejected_rows(rows: Sequence[tuple[int, str, str]] = ()) -> pl.DataFrame:
+    """Return rows that could not be read as a frame of line, reason and text."""
+    schema = {"line": pl.Int64, "reason": pl.String, "text": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """Where rows came from.
+
+    Args:
+        name: What people call the source.
+        location: Path relative to the working folder, or ``"memory"``.
+        sha256: Of the file's bytes, or of the frame's content where there is no file.
+        rows: How many were taken.
+        rejected: How many were put aside, with a reason each.
+    """
+
+    name: str
+    location: str
+    sha256: str
+    rows: int
+    rejected: int = 0
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the source as a plain JSON object."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named transformation: a function of frames, with its arguments."""
+
+    name: str
+    function: Callable[..., StepResult]
+    arguments: Mapping[str, object]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the function's code and the arguments."""
+        return _digest.combine(
+            _digest.of_function(self.function, f"The function of step `{self.name}`"),
+            *(
+                _digest.combine(key, _digest.of_value(self.arguments[key], f"argument `{key}`"))
+                for key in sorted(self.arguments)
+            ),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A frame with its lineage: a source, or a step over other datasets.
+
+    Nothing runs until :meth:`lazy` or :meth:`collect`. Make one with `read_csv`, `read_parquet`,
+    `read_json_lines` or `from_frame`, and go on with :meth:`step`.
+
+    Args:
+        name: What people call it.
+        digest: What it is: that of the content of a source, or of inputs, code and arguments.
+        source: Where its rows came from; None for the result of a step.
+        transform: The step that makes it; None for a source.
+        inputs: What the step is applied to, in order.
+        rejected: Rows of a source that could not be read: line, reason, text.
+        cache: Folder in which results of steps are kept; None keeps none.
+    """
+
+    name: str
+    digest: str
+    source: SourceInfo | None = None
+    transform: Step | None = None
+    inputs: tuple[Dataset, ...] = ()
+    rejected: pl.DataFrame = field(default_factory=rejected_rows, repr=False)
+    cache: Path | None = field(default=None, repr=False)
+    _content: tuple[pl.LazyFrame, tuple[Finding, ...]] | None = field(default=None, repr=False)
+
+    def step(
+        self,
+        name: str,
+        function: Callable[Concatenate[pl.LazyFrame, Arguments], StepResult],
+        *others: Dataset,
+        cache: str | Path | None = None,
+        **arguments: object,
+    ) -> Dataset:
+        """Return the dataset that a function makes of this one.
+
+        Its digest is made of the inputs' digests, what the function does (bytecode, constants,
+        closures, the functions it calls) and the arguments. With a cache folder, a step whose
+        digest is there is read, not run. What a function reads from elsewhere (a file, a
+        database, the clock) is not seen: make it a source or an argument.
+
+        Args:
+            name: Name of the result.
+            function: Takes this dataset's LazyFrame, then those of ``others``, then
+                ``arguments`` by name; returns a LazyFrame or DataFrame, or a pair of that and
+                findings.
+            others: Further inputs.
+            cache: Folder for results from here on; None keeps this dataset's.
+            arguments: Passed on by name.
+
+        Raises:
+            InputError: If the code or an argument has no content that can be digested.
+
+        Example:
+            >>> rides = from_frame(pl.DataFrame({"km": [1.0, 12.0]}), name="rides")
+            >>> far = rides.step("far", lambda rides, least: rides.filter(pl.col("km") > least),
+            ...                  least=10)
+            >>> far.collect().height
+            1
+        """
+        step = Step(name, function, arguments)
+        inputs = (self, *others)
+        return Dataset(
+            name=name,
+            digest=_digest.combine("step", step.digest, *(one.digest for one in inputs)),
+            transform=step,
+            inputs=inputs,
+            cache=Path(cache) if cache is not None else self.cache,
+        )
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return the content as a LazyFrame; with a cache, steps so far are run or read."""
+        return self._made[0]
+
+    def collect(self) -> pl.DataFrame:
+        """Return the content as a DataFrame."""
+        return self.lazy().collect()
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The content, collected once and kept."""
+        return self.collect()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What reading and the steps so far found, the sources' first."""
+        found: list[Finding] = []
+        for one in (*(inner.findings for inner in self.inputs), self._made[1]):
+            found += [each for each in one if each not in found]
+        return tuple(found)
+
+    @property
+    def sources(self) -> tuple[SourceInfo, ...]:
+        """Every source that this dataset stands on, each once."""
+        if self.source is not None:
+            return (self.source,)
+        return tuple(dict.fromkeys(found for one in self.inputs for found in one.sources))
+
+    @cached_property
+    def _made(self) -> tuple[pl.LazyFrame, tuple[Finding, ...]]:
+        if self._content is not None:
+            return self._content
+        if self.cache is None:
+            return self._run()
+        path = self.cache / f"{self.digest}.parquet"
+        if not path.exists():
+            _cache.write(path, *self._run())
+        return _cache.read(path)
+
+    def _run(self) -> tuple[pl.LazyFrame, tuple[Finding, ...]]:
+        if self.transform is None:
+            raise InputError(
+                f"Dataset `{self.name}` has neither content nor a step: make it with read_csv, "
+                "read_parquet, read_json_lines or from_frame."
+            )
+        frames = (one.lazy() for one in self.inputs)
+        made = self.transform.function(*frames, **self.transform.arguments)
+        frame, findings = made if isinstance(made, tuple) else (made, [])
+        if not isinstance(frame, (pl.LazyFrame, pl.DataFrame)):
+            raise InputError(
+                f"Step `{self.name}` must return a LazyFrame or DataFrame, got "
+                f"{type(frame).__name__}."
+            )
+        return frame.lazy(), tuple(findings)
+
+    def lineage(self) -> str:
+        """Return the path back to the sources, as a tree with digests.
+
+        Example:
+            >>> rides = from_frame(pl.DataFrame({"km": [1.0, 12.0]}), name="rides")
+            >>> print(rides.step("sorted", pl.LazyFrame.sort, by="km").lineage())
+            sorted  step LazyFrame.sort(by='km')  5d7b4d58a8d2
+            └─ rides  memory, 2 rows, 0 rejected  sha256 8c6e7b4e4a4d
+        """
+        lines = [self._line()]
+        for number, one in enumerate(self.inputs, start=1):
+            last = number == len(self.inputs)
+            first, *rest = one.lineage().splitlines()
+            lines.append(f"{'└─' if last else '├─'} {first}")
+            lines.extend(f"{'  ' if last else '│ '} {line}" for line in rest)
+        return "\n".join(lines)
+
+    def _line(self) -> str:
+        if self.source is not None:
+            info = self.source
+            about = f"{info.location}, {info.rows:,} rows, {info.rejected:,} rejected"
+            return f"{self.name}  {about}  sha256 {info.sha256[:12]}"
+        about = "" if self.transform is None else _call(self.transform)
+        return f"{self.name}  {about}  {self.digest[:12]}"
+
+    def lineage_json(self) -> dict[str, Json]:
+        """Return the path back to the sources as a plain JSON object."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "source": None if self.source is None else self.source.to_json(),
+            "step": None if self.transform is None else _call(self.transform),
+            "inputs": [one.lineage_json() for one in self.inputs],
+        }
+
+
+def _call(step: Step) -> str:
+    name = getattr(step.function, "__qualname__", type(step.function).__name__)
+    given = ", ".join(f"{key}={_short(value)}" for key, value in step.arguments.items())
+    return f"step {name.rpartition('<locals>.')[2]}({given})"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 and "\n" not in text else f"<{type(value).__name__}>"

@@ -1,0 +1,220 @@
+"""Digests: the same content, code or argument has the same SHA-256 in every process."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from homeostat.core import InputError
+
+__all__ = ["combine", "of_frame", "of_function", "of_value"]
+
+_CHUNK = 1 << 20
+_PLAIN = (str, bytes, bool, int, float, complex, Decimal, date, datetime, time, timedelta)
+
+
+def combine(*parts: str | bytes) -> str:
+    """Return the digest of a sequence; ``("ab", "c")`` and ``("a", "bc")`` differ."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode(errors="surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def of_frame(frame: pl.DataFrame) -> str:
+    """Return the digest of a frame's names, dtypes and values, in order.
+
+    Chunks, slices, string views and the bytes that lie under nulls make no difference.
+    """
+    digest = hashlib.sha256(repr((frame.height, list(frame.schema.items()))).encode())
+    for column in frame.iter_columns():
+        for start in range(0, frame.height, _CHUNK):
+            for part in _bytes_of(column.slice(start, _CHUNK)):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def _bytes_of(column: pl.Series) -> Iterator[bytes]:
+    if isinstance(column.dtype, (pl.Categorical, pl.Enum)):
+        column = column.cast(pl.String)
+    if column.null_count():
+        yield np.packbits(column.is_null().to_numpy()).tobytes()
+    if isinstance(column.dtype, pl.String):
+        yield column.str.len_bytes().fill_null(0).to_numpy().tobytes()
+        yield (column.str.join("").item() or "").encode()
+    elif column.dtype.is_numeric() and not column.dtype.is_decimal():
+        yield column.fill_null(0).to_numpy().tobytes()
+    elif isinstance(column.dtype, pl.Boolean):
+        yield np.packbits(column.fill_null(value=False).to_numpy()).tobytes()
+    elif column.dtype.is_temporal():
+        yield column.to_physical().fill_null(0).to_numpy().tobytes()
+    else:
+        yield repr(column.to_list()).encode()
+
+
+def of_value(value: object, where: str = "argument") -> str:
+    """Return the digest of an argument: plain values, containers, frames, functions, ...
+
+    Raises:
+        InputError: If the value has no content that can be read, such as an open file.
+    """
+    if value is None or isinstance(value, _PLAIN):
+        return combine(type(value).__name__, repr(value))
+    if isinstance(value, Enum):
+        return combine("enum", type(value).__qualname__, value.name)
+    if isinstance(value, Mapping):
+        items = ((of_value(k, where), of_value(v, f"{where}[{k!r}]")) for k, v in value.items())
+        return combine("mapping", *(part for item in items for part in item))
+    if isinstance(value, (list, tuple)):
+        return combine(type(value).__name__, *(of_value(inner, where) for inner in value))
+    if isinstance(value, AbstractSet):
+        return combine("set", *sorted(of_value(inner, where) for inner in value))
+    return _of_object(value, where)
+
+
+def _of_object(value: object, where: str) -> str:
+    digest = getattr(value, "digest", None)
+    if isinstance(digest, str):
+        return combine(type(value).__name__, digest)
+    if is_dataclass(value) and not isinstance(value, type):
+        content = {field.name: getattr(value, field.name) for field in fields(value)}
+        return combine(type(value).__qualname__, of_value(content, where))
+    if isinstance(value, pl.Expr):
+        return combine("expression", value.meta.serialize(format="json"))
+    if isinstance(value, pl.DataFrame):
+        return combine("frame", of_frame(value))
+    if isinstance(value, pl.Series):
+        return combine("series", of_frame(value.to_frame()))
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind != "O":
+        return combine("array", f"{value.dtype}{value.shape}", value.tobytes())
+    if isinstance(value, (pl.DataType, pl.datatypes.DataTypeClass)):
+        return combine("dtype", repr(value))
+    if isinstance(value, type):
+        return combine("type", _owner(value.__module__), value.__qualname__)
+    if isinstance(value, ModuleType):
+        return combine("module", _owner(value.__name__), value.__name__)
+    if callable(value):
+        return of_function(value, where)
+    raise InputError(
+        f"A step is known by its inputs, its code and its arguments; {where} is a "
+        f"{type(value).__name__}, whose content cannot be read. Pass plain values, frames or "
+        "functions, or make it a Dataset."
+    )
+
+
+def of_function(function: Callable[..., Any], where: str = "function") -> str:
+    """Return the digest of what a function does.
+
+    It covers bytecode, constants, defaults, closures, and the globals that the code names:
+    functions of the same package are followed, those of libraries count by name and version.
+    Comments and layout make no difference.
+
+    Raises:
+        InputError: If it refers to an object whose content cannot be read.
+    """
+    return _of_callable(function, where, set())
+
+
+def _of_callable(function: Callable[..., Any], where: str, seen: set[int]) -> str:
+    if isinstance(function, partial):
+        inner = _of_callable(function.func, where, seen)
+        return combine("partial", inner, of_value(function.args), of_value(function.keywords))
+    if isinstance(function, MethodType):
+        bound = getattr(function.__self__, "__dict__", {})
+        inner = _of_callable(function.__func__, where, seen)
+        return combine("method", inner, of_value(bound, f"self of {where}"))
+    if isinstance(function, BuiltinFunctionType):
+        return combine("builtin", str(function.__module__), function.__qualname__)
+    if not isinstance(function, FunctionType):
+        raise InputError(
+            f"{where} must be a function, a method or a partial, got {type(function).__name__}."
+        )
+    if id(function) in seen:
+        return combine("again", function.__qualname__)
+    seen.add(id(function))
+    return combine("function", *_parts_of(function, where, seen))
+
+
+def _parts_of(function: FunctionType, where: str, seen: set[int]) -> Iterator[str]:
+    yield _of_code(function.__code__)
+    yield of_value(function.__defaults__, f"default of {where}")
+    yield of_value(function.__kwdefaults__, f"default of {where}")
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    for name, cell in cells:
+        yield _of_name(name, cell.cell_contents, function, seen)
+    names = sorted(set(_names_in(function.__code__)))
+    for name in names:
+        if name in function.__globals__:
+            value = function.__globals__[name]
+            yield _of_name(name, value, function, seen)
+            if isinstance(value, ModuleType) and _owner(value.__name__) == _home(function):
+                yield from (
+                    _of_name(f"{name}.{inner}", getattr(value, inner), function, seen)
+                    for inner in names
+                    if isinstance(getattr(value, inner, None), FunctionType)
+                )
+
+
+def _of_name(name: str, value: object, user: FunctionType, seen: set[int]) -> str:
+    """Digest what a name stands for: our own functions by content, a library's by version."""
+    if isinstance(value, FunctionType) and _owner(value.__module__) != _home(user):
+        return combine(name, _owner(value.__module__), value.__qualname__)
+    if isinstance(value, (FunctionType, MethodType, partial)):
+        return combine(name, _of_callable(value, f"`{name}`", seen))
+    if isinstance(value, type) and _owner(value.__module__) == _home(user):
+        methods = (inner for inner in vars(value).values() if isinstance(inner, FunctionType))
+        return combine(name, *(_of_callable(inner, f"`{name}`", seen) for inner in methods))
+    return combine(name, of_value(value, f"`{name}`, which `{user.__qualname__}` refers to,"))
+
+
+def _of_code(code: CodeType) -> str:
+    constants = [
+        _of_code(constant) if isinstance(constant, CodeType) else of_value(constant)
+        for constant in code.co_consts
+        if constant is not Ellipsis
+    ]
+    return combine(
+        code.co_code,
+        repr(code.co_names),
+        repr(code.co_varnames),
+        repr(code.co_freevars),
+        *constants,
+    )
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _home(function: FunctionType) -> str:
+    return _owner(function.__module__)
+
+
+@cache
+def _owner(module: str | None) -> str:
+    """Return the top-level package of a module, with its version where it has one."""
+    top = (module or "").partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return top
+    try:
+        return f"{top} {version(top)}"
+    except (PackageNotFoundError, ValueError):
+        return top

@@ -1,0 +1,101 @@
+"""An expectation in free form: a Polars expression, as SQL or as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import polars as pl
+
+from homeostat.core import SchemaError, suggest
+from homeostat.data._rules import About, ColumnRule, RowRule, Rule, Values, register_expectation
+from homeostat.data._types import dtype_of
+
+__all__: list[str] = []
+
+_ROWWISE = {"Column", "Literal", "BinaryExpr", "Ternary", "Cast", "Alias", "Function"}
+_ROWWISE_FUNCTIONS = {
+    "Boolean",
+    "StringExpr",
+    "TemporalExpr",
+    "Abs",
+    "Pow",
+    "Round",
+    "Floor",
+    "Ceil",
+}
+_OVER_ROWS = {"IsUnique", "IsDuplicated", "IsFirstDistinct", "IsLastDistinct", "Any", "All"}
+
+
+@register_expectation("expect_expression")
+def expression(about: About, *, sql: str = "", expr: str = "", words: str = "") -> Rule:
+    """An expression is true: of each row, or once of the table if it aggregates.
+
+    Args:
+        about: The schema.
+        sql: Such as ``"arr_time > dep_time or arr_time is null"``.
+        expr: Or an expression of Polars as JSON, from ``expr.meta.serialize(format="json")``;
+            one that holds a Python function is refused, since reading it would run code.
+        words: What must hold, for people.
+    """
+    condition = _read(sql, expr)
+    names = tuple(dict.fromkeys(condition.meta.root_names()))
+    known = [column.name for column in about.schema.columns]
+    for name in names:
+        if name not in known:
+            raise SchemaError(f"there is no column `{name}`.{suggest(name, known)}")
+    words = words or f"{sql or condition}"
+    if condition.meta.is_scalar():
+        return ColumnRule(value=condition, holds=bool, words=words, columns=names)
+    dtypes = {name: dtype_of(about.schema.column(name)) for name in names}
+
+    def test(row: Values) -> bool:
+        one = pl.DataFrame({name: [row[name]] for name in names}, schema=dtypes)
+        return one.select(condition).item() is not False
+
+    tree = json.loads(condition.meta.serialize(format="json"))
+    return RowRule(ok=condition, test=test if _rowwise(tree) else None, words=words, columns=names)
+
+
+def _read(sql: str, expr: str) -> pl.Expr:
+    if bool(sql) == bool(expr):
+        raise SchemaError("give the condition as `sql` or as `expr`, and not both.")
+    if "AnonymousFunction" in expr or "Python" in expr:
+        raise SchemaError("`expr` holds a Python function, which reading it would run.")
+    try:
+        return pl.sql_expr(sql) if sql else pl.Expr.deserialize(io.StringIO(expr), format="json")
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise SchemaError(f"{sql or expr!r} is no expression: {error}.") from error
+
+
+def _rowwise(tree: object) -> bool:
+    """Say whether an expression surely sees one row at a time: every part of it is known to."""
+    return all(kind in _ROWWISE and _sees_one_row(kind, inner) for kind, inner in _nodes(tree))
+
+
+def _sees_one_row(kind: str, inner: dict[str, object]) -> bool:
+    if kind != "Function":
+        return True
+    function = inner["function"]
+    name, how = next(iter(function.items())) if isinstance(function, dict) else (function, "")
+    word = next(iter(how)) if isinstance(how, dict) else how
+    return name in _ROWWISE_FUNCTIONS and word not in _OVER_ROWS
+
+
+def _nodes(tree: object) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the nodes of a serialised expression with what is in them."""
+    match tree:
+        case {"Column": _} | {"Literal": _}:
+            return
+        case dict() if len(tree) == 1 and next(iter(tree))[:1].isupper():
+            kind, inner = next(iter(tree.items()))
+            yield kind, inner
+            for key, part in inner.items() if isinstance(inner, dict) else ():
+                if key not in {"function", "op", "dtype", "options"}:
+                    yield from _nodes(part)
+        case list():
+            for part in tree:
+                yield from _nodes(part)
+        case _:
+            return

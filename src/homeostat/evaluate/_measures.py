@@ -1,0 +1,138 @@
+"""Measures: a metric's value on some rows, and what each of those rows adds to its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from homeostat.core import InputError, suggest
+from homeostat.stats import Confusion, Floats, block_codes, check_binary, log_losses
+
+__all__ = [
+    "MEASURES",
+    "Columns",
+    "Estimate",
+    "Measure",
+    "cell_estimate",
+    "mean_estimate",
+    "measure",
+    "row_losses",
+]
+
+Estimate = tuple[float, Floats]  # the value, and each row's influence on it, shape (n,)
+Columns = tuple[NDArray[Any], ...]
+_FEWEST_OF_A_CLASS = 5  # an AUC of fewer has no error to speak of
+_RANKS = 2**14  # as many scores are told apart: no AUC moves by more than 1 in 30,000
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric of a binary prediction, in two steps so that slices share the first.
+
+    Args:
+        name: What people call it.
+        sign: 1 where larger is better, -1 where smaller is.
+        columns: From label and probability to what the metric is made of, each (n,).
+        estimate: From those columns, of some rows, to an estimate; None where it is undefined.
+        within: The range of its values.
+    """
+
+    name: str
+    sign: int
+    columns: Callable[[Floats, Floats], Columns]
+    estimate: Callable[..., Estimate | None]
+    within: tuple[float, float] = (0.0, 1.0)
+
+
+def row_losses(label: ArrayLike, p: ArrayLike, loss: str = "logloss") -> Floats:
+    """Return each row's loss: ``"logloss"`` (nats), ``"brier"``, or ``"error"`` (at a half)."""
+    y, q = check_binary(label, p)
+    if loss == "logloss":
+        return log_losses(y, q)
+    if loss == "brier":
+        squares: Floats = (y - q) ** 2
+        return squares
+    if loss == "error":
+        return np.where((q >= 0.5) == y, 0.0, 1.0)
+    raise InputError(f"There is no loss `{loss}`.{suggest(loss, ['logloss', 'brier', 'error'])}")
+
+
+def mean_estimate(values: Floats) -> Estimate:
+    mean = float(values.mean())
+    return mean, (values - mean) / len(values)
+
+
+def _normalized_entropy(losses: Floats, y: Floats) -> Estimate | None:
+    rate = float(y.mean())
+    if rate in {0.0, 1.0}:
+        return None
+    entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    loss, influence = mean_estimate(losses)
+    turn = loss * math.log((1 - rate) / rate) / entropy**2
+    return loss / entropy, influence / entropy - turn * (y - rate) / len(y)
+
+
+def _ranked(y: Floats, p: Floats) -> Columns:
+    codes, distinct = block_codes(p, len(p))
+    rank = codes * _RANKS // distinct if distinct > _RANKS else codes
+    return (rank + _RANKS * (y == 1),)
+
+
+def _auc(cells: NDArray[np.intp]) -> Estimate | None:
+    """Do what `stats.auc_influence` does, by rank and class, in two passes over the rows."""
+    zeros, ones = np.bincount(cells, minlength=2 * _RANKS).reshape(2, _RANKS).astype(np.float64)
+    n_zeros, n_ones = zeros.sum(), ones.sum()
+    if min(n_zeros, n_ones) < _FEWEST_OF_A_CLASS:
+        return None
+    below = (np.cumsum(zeros) - zeros / 2) / n_zeros
+    above = 1 - (np.cumsum(ones) - ones / 2) / n_ones
+    area = float(np.sum(ones * below) / n_ones)
+    influence = np.concatenate([(above - area) / n_zeros, (below - area) / n_ones])
+    return area, influence[cells]
+
+
+def cell_estimate(value: Callable[[Confusion], float], y: Floats, decision: Floats) -> Estimate:
+    """Estimate any smooth function of a confusion, by its slope in each of the four counts."""
+    cell = (2 * y + decision).astype(np.intp)
+    tn, fp, fn, tp = np.bincount(cell, minlength=4).astype(np.float64).tolist()
+    here, step = value(Confusion(tp, fp, fn, tn)), 1e-4
+    moved = (
+        Confusion(tp, fp, fn, tn + step),
+        Confusion(tp, fp + step, fn, tn),
+        Confusion(tp, fp, fn + step, tn),
+        Confusion(tp + step, fp, fn, tn),
+    )
+    slopes = np.array([(value(counts) - here) / step for counts in moved])
+    return here, slopes[cell]
+
+
+MEASURES = {
+    found.name: found
+    for found in (
+        Measure("auc", 1, _ranked, _auc),
+        Measure("logloss", -1, lambda y, p: (row_losses(y, p),), mean_estimate, (0.0, math.inf)),
+        Measure(
+            "normalized_entropy",
+            -1,
+            lambda y, p: (row_losses(y, p), y),
+            _normalized_entropy,
+            (0.0, math.inf),
+        ),
+        Measure("brier", -1, lambda y, p: (row_losses(y, p, "brier"),), mean_estimate),
+        Measure("accuracy", 1, lambda y, p: (1 - row_losses(y, p, "error"),), mean_estimate),
+    )
+}
+_SHORT = {"ne": "normalized_entropy"}
+
+
+def measure(name: str) -> Measure:
+    """Return a measure by its name; ``"ne"`` is normalized entropy."""
+    found = MEASURES.get(_SHORT.get(name, name))
+    if found is None:
+        raise InputError(f"There is no metric `{name}`.{suggest(name, MEASURES)}")
+    return found

@@ -1,0 +1,219 @@
+"""Slices: a metric on each part of the data against the rest of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from homeostat.core import Finding, InputError, Verdict, suggest
+from homeostat.evaluate._contrast import Contrast, contrast, exceedance
+from homeostat.evaluate._cuts import Cut, Slice, crossed, cut
+from homeostat.evaluate._measures import Measure, measure
+from homeostat.stats import (
+    benjamini_hochberg,
+    block_codes,
+    check_binary,
+)
+
+__all__ = ["SliceBy", "slices"]
+
+SliceBy = str | tuple[str, ...] | Slice
+
+
+def slices(
+    label: ArrayLike,
+    p: ArrayLike,
+    frame: pl.DataFrame,
+    *,
+    by: Sequence[SliceBy],
+    metric: str = "auc",
+    minimum: int = 100,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    tolerance: float = 0.0,
+    weights: Mapping[str, float] | None = None,
+    blocks: ArrayLike | None = None,
+    bins: int = 5,
+    level: float = 0.95,
+) -> list[Finding]:
+    """Judge a metric on every slice, against a bound and against the rest of the rows.
+
+    Args:
+        label: 0 or 1, shape (n,).
+        p: Probability of label 1, shape (n,).
+        frame: The columns to slice by, n rows.
+        by: Columns, tuples of columns to be crossed, or slices kept from before.
+        metric: ``"auc"``, ``"logloss"``, ``"normalized_entropy"`` (``"ne"``), ``"brier"`` or
+            ``"accuracy"``.
+        minimum: A slice of fewer rows is not judged; values of a column that are rarer are
+            taken together as one slice.
+        at_least: What the metric must reach in every slice; None for no such bound.
+        at_most: What it must not exceed.
+        tolerance: By how much a slice may be worse than the rest.
+        weights: What a slice, by its text such as ``"carrier = AA"``, weighs beside the others,
+            which weigh 1. One of more than 1 is critical: it gets more of the error that many
+            tests may make together, and fails a bound without proof of it.
+        blocks: Which block (a day) a row is in.
+        bins: Into how many parts numbers are cut.
+        level: Confidence; claims are held to it over all slices (weighted Benjamini-Hochberg,
+            Genovese, Roeder and Wasserman 2006).
+
+    Returns:
+        A finding ``slice.metric`` a slice: fail where it surely breaks a bound, warn where it
+        breaks one but may not, or is worse than the rest; ok else; unknown where it has fewer
+        rows than ``minimum``, fewer than five blocks, or no defined metric.
+
+    Raises:
+        InputError: If the frame has another number of rows, a column is not there, or a weight
+            is not positive or names no slice.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> frame = pl.DataFrame({"site": rng.choice(["a", "b"], 4000)})
+        >>> p = rng.random(4000)
+        >>> label = rng.random(4000) < np.where(frame["site"] == "b", 0.5, p)
+        >>> for found in slices(label, p, frame, by=["site"], at_least=0.7):
+        ...     print(found.subject, found.verdict, round(found.statistic, 2))
+        site = a ok 0.81
+        site = b fail 0.49
+    """
+    y, q = check_binary(label, p)
+    if frame.height != len(y):
+        raise InputError(f"`frame` must have {len(y)} rows as the label has, got {frame.height}.")
+    judged = measure(metric)
+    columns = judged.columns(y, q)
+    day = None if blocks is None else block_codes(blocks, len(y))[0]
+    masks = list(_masks(frame, by, bins, minimum))
+    judge = _Judge(judged, at_least, at_most, tolerance, minimum, level)
+    contrasts = [
+        contrast(columns, mask, day, judged, level=level) if mask.sum() >= minimum else None
+        for _, mask in masks
+    ]
+    weight = _weights([str(one) for one, _ in masks], weights or {})
+    p_values = _adjusted([judge.p_value(found) for found in contrasts], weight)
+    return [
+        judge.finding(one, int(mask.sum()), found, p_value, critical=heavy > 1)
+        for (one, mask), found, p_value, heavy in zip(
+            masks, contrasts, p_values, weight, strict=True
+        )
+    ]
+
+
+def _masks(
+    frame: pl.DataFrame, by: Sequence[SliceBy], bins: int, rare: int
+) -> Iterator[tuple[Slice, NDArray[np.bool_]]]:
+    cuts: dict[str, Cut] = {}
+    for one in by:
+        if isinstance(one, Slice):
+            yield one, one.mask(frame)
+            continue
+        columns = (one,) if isinstance(one, str) else one
+        for column in columns:
+            if column not in cuts:
+                cuts[column] = cut(frame, column, bins=bins, rare=rare)
+        found = reduce(crossed, [cuts[column] for column in columns])
+        for code, part in enumerate(found.slices):
+            yield part, found.codes == code
+
+
+def _weights(names: Sequence[str], weights: Mapping[str, float]) -> list[float]:
+    for name, weight in weights.items():
+        if name not in names:
+            raise InputError(
+                f"`weights` names the slice `{name}`, which is not there.{suggest(name, names)} "
+                "A rare value can be sliced by passing a `Slice` in `by`."
+            )
+        if not weight > 0:
+            raise InputError(f"A slice's weight must be above 0, got {weight} for `{name}`.")
+    return [weights.get(name, 1.0) for name in names]
+
+
+def _adjusted(p_values: Sequence[float | None], weights: Sequence[float]) -> list[float | None]:
+    tested = [(p, weight) for p, weight in zip(p_values, weights, strict=True) if p is not None]
+    mean = sum(weight for _, weight in tested) / max(len(tested), 1)
+    shared = [min(p * mean / weight, 1.0) for p, weight in tested]
+    adjusted = iter(benjamini_hochberg(shared).tolist())
+    return [None if p is None else next(adjusted) for p in p_values]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """What is asked of every slice, and what to say of one."""
+
+    measure: Measure
+    at_least: float | None
+    at_most: float | None
+    tolerance: float
+    minimum: int
+    level: float
+
+    def breach(self, value: float) -> float | None:
+        """Return by how much a value breaks the bound that it breaks most; None for no bound."""
+        breaches = [] if self.at_least is None else [self.at_least - value]
+        if self.at_most is not None:
+            breaches.append(value - self.at_most)
+        return max(breaches, default=None)
+
+    def p_value(self, found: Contrast | None) -> float | None:
+        breach = None if found is None else self.breach(found.inside)
+        if found is not None and breach is not None:
+            return exceedance(breach, found.error, found.df)
+        if found is None or found.worse is None:
+            return None
+        return exceedance(found.worse - self.tolerance, found.worse_error, found.df)
+
+    def finding(
+        self, one: Slice, n: int, found: Contrast | None, p_value: float | None, *, critical: bool
+    ) -> Finding:
+        metric, subject = self.measure.name, str(one)
+        if found is None or p_value is None:
+            few = f"{n:,} rows are too few"
+            why = few if n < self.minimum else "too few blocks, one class, or no other rows"
+            return Finding(
+                check="slice.metric",
+                subject=subject,
+                verdict=Verdict.UNKNOWN,
+                summary=f"{metric} of {subject} is unknown: {why}.",
+                evidence={"metric": metric, "n": n, "slice": one.to_json(), "critical": critical},
+            )
+        breach = self.breach(found.inside)
+        sure = p_value < 1 - self.level
+        if breach is None:
+            verdict = Verdict.WARN if sure else Verdict.OK
+        elif breach > 0:
+            verdict = Verdict.FAIL if sure or critical else Verdict.WARN
+        else:
+            verdict = Verdict.OK
+        bound = self.at_most if self.at_least is None else self.at_least
+        asked = "" if breach is None else f", {'breaks' if breach > 0 else 'keeps'} {bound:g}"
+        rest = ""
+        if found.worse is not None:
+            side = "worse" if found.worse > 0 else "better"
+            rest = f", {abs(found.worse):.3g} {side} than the rest"
+        return Finding(
+            check="slice.metric",
+            subject=subject,
+            verdict=verdict,
+            summary=(
+                f"{metric} of {subject} is {found.inside:.4g} {found.interval} over {n:,} rows"
+                f"{asked}{rest} (p = {p_value:.2g})."
+            ),
+            statistic=found.inside,
+            threshold=found.outside if bound is None else bound,
+            p_value=p_value,
+            effect=found.worse,
+            evidence={
+                "metric": metric,
+                "n": n,
+                "low": found.interval.low,
+                "high": found.interval.high,
+                "rest": found.outside,
+                "slice": one.to_json(),
+                "critical": critical,
+            },
+        )

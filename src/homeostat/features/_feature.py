@@ -1,0 +1,192 @@
+"""Feature and FeatureSet: what the model sees, defined once."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+
+from homeostat.core import InputError, KnownAt, SchemaError, suggest
+from homeostat.features._point_in_time import RecentMean, recent_mean, require
+
+__all__ = ["Definition", "Feature", "FeatureSet"]
+
+Definition = pl.Expr | RecentMean | Callable[[pl.DataFrame], pl.Series]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feature:
+    """One column that the model sees, and how it comes about.
+
+    Args:
+        name: Name of the column.
+        definition: An expression or a function over the columns of the same row, or a
+            :class:`RecentMean` over what happened before. It must learn nothing from the rows
+            it is given: statistics of the training split belong into the model's ``fit``.
+        known_at: When its value is known, as in a schema; None where there is no rule.
+        description: For people.
+        owner: Who answers for it.
+        version: Raised when the same name comes to mean something else.
+
+    Example:
+        >>> Feature("plane_age", pl.col("year") - pl.col("plane_year"), known_at="always").name
+        'plane_age'
+    """
+
+    name: str
+    definition: Definition
+    known_at: str | None = None
+    description: str = ""
+    owner: str = ""
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise InputError("A feature needs a name, got an empty one.")
+        if self.known_at is not None:
+            KnownAt.parse(self.known_at)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of the name, the version, the rule and the definition."""
+        parts = [self.name, str(self.version), str(self.known_at), _source(self.definition)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureSet:
+    """Features in the order in which the model sees them.
+
+    Args:
+        features: With unique names.
+
+    Raises:
+        InputError: If a name occurs twice.
+
+    Example:
+        >>> features = FeatureSet((Feature("double", pl.col("a") * 2),))
+        >>> features.compute(pl.DataFrame({"a": [1, 2]}))["double"].to_list()
+        [2, 4]
+    """
+
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", tuple(self.features))
+        names = self.names
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(f"Feature names must be unique, got twice: {', '.join(twice)}.")
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.features)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, name: str) -> Feature:
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise InputError(f"There is no feature `{name}`.{suggest(name, self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the features' digests in order, in hex."""
+        return hashlib.sha256("".join(f.digest for f in self.features).encode()).hexdigest()
+
+    def select(self, names: Iterable[str]) -> Self:
+        """Return a set of some features, in the order given."""
+        return type(self)(tuple(self[name] for name in names))
+
+    def compute(
+        self, frame: pl.DataFrame, events: Mapping[str, pl.DataFrame] | None = None
+    ) -> pl.DataFrame:
+        """Compute every feature for many rows.
+
+        Args:
+            frame: One row a prediction.
+            events: Streams of events by the name that :class:`RecentMean` features ask for.
+
+        Returns:
+            One column a feature, in order; as many rows as ``frame``, in its order.
+
+        Raises:
+            InputError: If a stream is missing.
+            SchemaError: If a column is missing, or a definition gives not one value a row.
+        """
+        streams = events or {}
+
+        def recent(definition: RecentMean) -> pl.Series:
+            if definition.events not in streams:
+                known = suggest(definition.events, streams)
+                raise InputError(f"No stream of events `{definition.events}` was given.{known}")
+            return recent_mean(
+                frame,
+                streams[definition.events],
+                value=definition.value,
+                known_at=definition.known_at,
+                at=definition.at,
+                window=definition.window,
+                by=definition.by,
+            )
+
+        return self.compute_with(frame, recent)
+
+    def compute_with(
+        self, frame: pl.DataFrame, recent: Callable[[RecentMean], pl.Series]
+    ) -> pl.DataFrame:
+        """Compute every feature, with means over the past answered by ``recent``."""
+        expressions = {f.name: f.definition for f in self if isinstance(f.definition, pl.Expr)}
+        computed = _evaluate(frame, expressions)
+        columns = []
+        for feature in self:
+            if isinstance(feature.definition, pl.Expr):
+                column = computed[feature.name]
+            elif isinstance(feature.definition, RecentMean):
+                column = recent(feature.definition)
+            else:
+                column = feature.definition(frame)
+            if column.len() != frame.height:
+                raise SchemaError(
+                    f"Feature `{feature.name}` must give one value a row, got {column.len()} for "
+                    f"{frame.height}: what summarises rows belongs into `fit` or a RecentMean."
+                )
+            columns.append(column.alias(feature.name))
+        return pl.DataFrame(columns)
+
+
+def _evaluate(frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]) -> dict[str, pl.Series]:
+    """Evaluate expressions: at once for one row, else each alone, to see that it gives n rows."""
+    named = [expression.alias(name) for name, expression in expressions.items()]
+    try:
+        if frame.height == 1:
+            return frame.select(named).to_dict()
+        return {name: frame.select(one)[name] for name, one in zip(expressions, named, strict=True)}
+    except pl.exceptions.ColumnNotFoundError as error:
+        needed = {name for one in named for name in one.meta.root_names()}
+        require(frame, sorted(needed))
+        raise SchemaError(f"A feature cannot be computed: {error}.") from error
+
+
+def _source(definition: Definition) -> str:
+    if isinstance(definition, pl.Expr):
+        return hashlib.sha256(definition.meta.serialize()).hexdigest()
+    if isinstance(definition, RecentMean):
+        return repr(definition)
+    try:
+        return inspect.getsource(definition)
+    except (OSError, TypeError) as error:
+        raise InputError(
+            f"The source of {definition!r} cannot be read, so the feature has no digest: "
+            "define it as a function in a file, or as an expression."
+        ) from error

@@ -1,0 +1,187 @@
+"""The declaration of a system: one page, readable top to bottom in the order of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from homeostat.adapt import DataWindow, Trigger, every
+from homeostat.core import Clock, Engine, Finding, Model, Schema, SchemaError, duration, suggest
+from homeostat.data import Dataset
+from homeostat.evaluate import GateContext
+from homeostat.serve import Rollout
+from homeostat.split import TimeSplit
+
+if TYPE_CHECKING:
+    from homeostat.loop._replay import Replay
+    from homeostat.loop._run import Release
+    from homeostat.record import Record
+
+__all__ = ["Gate", "Outcome", "Retrain", "System", "Watch"]
+
+Gate = Callable[[GateContext], list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A natural label: it arrives by itself, some time after the prediction, or never.
+
+    Args:
+        sql: A SQL expression over the row, true or false; null where it is never known.
+        known_at: Time rule for when it is known, such as ``"landed_at"``.
+
+    Example:
+        >>> late = Outcome("arr_delay > 15", known_at="landed_at")
+        >>> frame = pl.DataFrame({"arr_delay": [20, 3, None]})
+        >>> frame.select(late.expression(frame.columns))["arr_delay"].to_list()
+        [True, False, None]
+    """
+
+    sql: str
+    known_at: str
+
+    def expression(self, columns: Iterable[str]) -> pl.Expr:
+        """Return the outcome as a Polars expression; raises SchemaError if it is none."""
+        try:
+            expression = pl.sql_expr(self.sql)
+        except PolarsError as error:
+            raise SchemaError(f"The outcome {self.sql!r} is no SQL expression: {error}") from error
+        known = set(columns)
+        for name in expression.meta.root_names():
+            if name not in known:
+                raise SchemaError(f"The outcome has no column `{name}`.{suggest(name, known)}")
+        return expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is watched, window by window, and what is worth waking a person for.
+
+    Args:
+        window: Length of a window, such as ``"1d"``.
+        margin: How much the loss must be moved, in nats a row, before a shift matters.
+        season: How windows are made comparable: ``"weekday"``, or None.
+        false_alarms_a_year: The budget: alarms a year that may come from chance alone.
+    """
+
+    window: str = "1d"
+    margin: float = 0.02
+    season: str | None = None
+    false_alarms_a_year: float = 1.0
+
+    @property
+    def length(self) -> timedelta:
+        """Length of a window."""
+        return duration(self.window)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrain:
+    """When and how the model is trained again: one policy, to be run live or replayed.
+
+    Args:
+        name: What people call the policy.
+        when: Triggers; any of them suffices. None at all means never.
+        how: ``"scratch"`` (stateless), or a stateful update: ``"partial_fit"``, ``"continue"``,
+            ``"refit"``, ``"leaf-head"``.
+        on: Which rows it learns from.
+        model: Makes the fresh model; None takes the system's last phase.
+        release: How the challenger is tried; None takes the system's rollout.
+    """
+
+    name: str = "weekly"
+    when: Sequence[Trigger] = field(default_factory=lambda: (every("7d"),))
+    how: str = "scratch"
+    on: DataWindow | None = None
+    model: Callable[[], Model] | None = None
+    release: Rollout | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """The whole life of one model, declared in the order of the loop.
+
+    Args:
+        name: Under which the record keeps everything.
+        source: From a clock to the rows that exist by then.
+        schema: Types, roles, known-at rules and expectations of those rows.
+        outcome: The natural label.
+        features: Names of the feature columns.
+        split: How rows are parted for training, validation and test.
+        models: Makers of models by name, simplest first; one replaces another only with evidence.
+        gates: What a model must pass before release; each answers with findings.
+        release: Shadow, canary, guardrails.
+        watch: What is watched once it is live.
+        retrain: When and how it is trained again.
+        leak_scan: Whether features without a known-at rule are searched for leaks.
+        seed: For everything random.
+
+    Example:
+        See ``examples/tiny_loop.py`` and `homeostat.demo.flights`.
+    """
+
+    name: str
+    source: Callable[[Clock], Dataset]
+    schema: Schema
+    outcome: Outcome
+    features: Sequence[str]
+    split: TimeSplit
+    models: Mapping[str, Callable[[], Model]]
+    gates: Sequence[Gate] = ()
+    release: Rollout = field(default_factory=Rollout)
+    watch: Watch = field(default_factory=Watch)
+    retrain: Retrain = field(default_factory=Retrain)
+    leak_scan: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", tuple(self.features))
+        for name in self.features:
+            self.schema.column(name)
+        if not self.models:
+            raise SchemaError("A system needs at least one model.")
+
+    def but(self, **changes: Any) -> System:  # noqa: ANN401 - any field of the declaration
+        """Return the system with some fields changed."""
+        return replace(self, **changes)
+
+    def run(self, record: Record | Path | str, *, clock: Clock | None = None) -> Release:
+        """Go once round: data, checks, training, evaluation, gates, a packaged release.
+
+        Unchanged stages are not run again. See `homeostat.loop.run`.
+        """
+        from homeostat.loop._run import run  # noqa: PLC0415 - the declaration is below what runs it
+
+        return run(self, record, clock=clock)
+
+    def live(
+        self,
+        record: Record | Path | str,
+        *,
+        clock: Clock | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """Keep the released model right: watch, relearn, release, until told to stop."""
+        from homeostat.loop._replay import live  # noqa: PLC0415 - likewise
+
+        live(self, record, clock=clock, until=until)
+
+    def replay(
+        self,
+        record: Record | Path | str,
+        start: str,
+        end: str,
+        *,
+        policies: Sequence[Retrain] = (),
+        engine: Engine | None = None,
+    ) -> Replay:
+        """Backtest policies over history through the code that runs live."""
+        from homeostat.loop._replay import replay  # noqa: PLC0415 - likewise
+
+        return replay(self, record, start, end, policies=policies, engine=engine)

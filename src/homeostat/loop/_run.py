@@ -1,0 +1,417 @@
+"""One round of the loop: data, checks, training, evaluation, gates, a packaged release."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from homeostat import data, evaluate, features, split
+from homeostat.core import Clock, Finding, Json, Model, RealClock, Schema, Verdict, measure
+from homeostat.loop._declaration import System
+from homeostat.loop._history import History
+from homeostat.loop._stages import Made, Stages
+from homeostat.record import Artifact, Record, Run
+from homeostat.serve import pack, unpack
+from homeostat.stats import Floats, log_losses, paired_difference
+
+if TYPE_CHECKING:
+    from homeostat.split import Splits
+
+__all__ = ["Release", "open_record", "run"]
+
+_ANSWERS = "answers.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one round of the loop released.
+
+    Args:
+        system: Name of the system.
+        run_id: The round in the record.
+        model: The packaged model, as an artifact.
+        baseline: The best of the simpler models, as a package: what the model must replace.
+        phases: Each model with its loss and how it differs from the one before.
+        findings: Everything the round judged.
+        cached: Whether no stage had to be run again.
+    """
+
+    system: str
+    run_id: str
+    model: Artifact
+    baseline: Artifact
+    phases: tuple[Mapping[str, Json], ...]
+    findings: tuple[Finding, ...]
+    cached: bool
+
+    def describe(self) -> str:
+        """Return a few lines for a terminal."""
+        lines = [f"{self.system}: released {self.model.reference}"]
+        for phase in self.phases:
+            lines.append(
+                f"  phase {phase['phase']}  {phase['name']:<20} log loss {phase['logloss']:.4f}"
+                f"  AUC {phase['auc']:.3f}  {phase['words']}"
+            )
+        return "\n".join(lines)
+
+
+def open_record(record: Record | Path | str) -> Record:
+    """Return a record, given itself or its folder."""
+    return record if isinstance(record, Record) else Record(record)
+
+
+def run(
+    system: System,
+    record: Record | Path | str,
+    *,
+    clock: Clock | None = None,
+    on_stage: Callable[[str, str, str], None] | None = None,
+) -> Release:
+    """Go once round the loop; stages whose inputs did not change are not run again.
+
+    Args:
+        system: The declaration.
+        record: A record, or the folder of one.
+        clock: What "now" is: rows and outcomes after it do not exist. The real clock unless told.
+        on_stage: Called with a stage's name, its status and one line, as it begins and ends.
+
+    Raises:
+        GateError: If the data, a leak or a gate refused; its findings are in the record.
+    """
+    opened = open_record(record)
+    now = clock or RealClock()
+    config = {"now": now.now().isoformat(), "features": list(system.features)}
+    with opened.start_run("run", system.name, system=system.name, config=config) as parent:
+        stages = Stages(opened, parent, system.name)
+        if on_stage is not None:
+            stages.on_stage = on_stage
+        return _Round(system, stages, parent, now).go()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """A fitted phase, as a package, with its predictions on validation and test rows."""
+
+    artifact: Artifact
+    validation: Floats
+    test: Floats
+    cpu_s: float
+
+    def package(self) -> dict[str, bytes]:
+        """Return the files of the model, without its predictions."""
+        return {n: self.artifact.read(n) for n in self.artifact.files if n != _ANSWERS}
+
+
+@dataclass(slots=True)
+class _Round:
+    system: System
+    stages: Stages
+    parent: Run
+    clock: Clock
+    frame: pl.DataFrame = field(init=False)
+    label: NDArray[np.float64] = field(init=False)
+    days: NDArray[np.int64] = field(init=False)
+    splits: Splits = field(init=False)
+    rows: Artifact | None = field(init=False)
+    key: tuple[str, ...] = field(init=False)
+
+    def go(self) -> Release:
+        """Run the stages in order."""
+        self._ingest()
+        self._expect()
+        self._split()
+        self._leaks()
+        self._features()
+        answers = self._train()
+        phases, best, baseline = self._evaluate(answers)
+        self._gates(answers, best, baseline)
+        model = self._release(answers, best)
+        findings = tuple(self.stages.findings)
+        return Release(
+            self.system.name,
+            self.parent.id,
+            model,
+            answers[baseline].artifact,
+            tuple(phases),
+            findings,
+            self.stages.all_cached,
+        )
+
+    def _ingest(self) -> None:
+        system = self.system
+        dataset = system.source(self.clock)
+        whole = dataset.collect()
+        history = History.of(
+            whole,
+            features=system.features,
+            outcome=system.outcome,
+            predicted_at=system.schema.predicted_at or system.schema.time,
+            key=system.schema.key,
+        )
+        known = history.trainable(history.at(0), self.clock.now())
+        self.frame = history.frame[known]
+        self.label, self.days = history.label[known], history.days[known]
+        self.key = (dataset.digest, sha256(known.tobytes()).hexdigest(), system.schema.digest)
+
+        def make() -> Made:
+            return Made(
+                f"{len(history):,} rows, {len(known):,} with their outcome",
+                dataset.findings,
+                {
+                    "lineage.txt": dataset.lineage().encode(),
+                    "lineage.json": json.dumps(dataset.lineage_json()).encode(),
+                    "schema.json": json.dumps(system.schema.to_json()).encode(),
+                },
+                "dataset",
+                {"rows": len(history), "labelled": len(known), "digest": dataset.digest},
+            )
+
+        self.rows = self.stages.stage("ingest", make, key=self.key).artifact
+
+    def _expect(self) -> None:
+        def make() -> Made:
+            findings = data.check(self.frame, self.system.schema, subject=self.system.name)
+            profile = data.Profile.of(self.frame, self.system.schema)
+            bad = sum(found.verdict != "ok" for found in findings)
+            return Made(
+                f"{len(findings)} expectations, {bad} not met",
+                findings,
+                {"profile.bin": profile.to_bytes(), "profile.txt": data.describe(profile).encode()},
+                "profile",
+            )
+
+        self.stages.stage("expect", make, key=self.key, uses=[self.rows], blocks=True)
+
+    def _split(self) -> None:
+        schema = self.system.schema
+        self.splits = self.system.split(self.frame, time=schema.time)
+
+        def make() -> Made:
+            findings = split.check_split(self.splits, self.frame, schema)
+            return Made(self.splits.summary(), findings)
+
+        self.key = (*self.key, self.splits.digest)
+        self.stages.stage("split", make, key=self.key, uses=[self.rows], blocks=True)
+
+    def _leaks(self) -> None:
+        system = self.system
+
+        def make() -> Made:
+            train = self.splits.take("train", self.frame)
+            findings = split.check_known_at(train, system.schema, system.features)
+            if system.leak_scan:
+                findings += split.scan_leaks(
+                    train, system.schema, system.features, rng=system.seed
+                )
+            leaks = sorted({found.subject for found in findings if found.verdict == "fail"})
+            summary = f"refused: {', '.join(leaks)}" if leaks else "none found"
+            return Made(summary, findings)
+
+        key = (*self.key, *system.features, str(system.leak_scan))
+        self.stages.stage("leaks", make, key=key, uses=[self.rows], blocks=True)
+
+    def _features(self) -> None:
+        names = list(self.system.features)
+
+        def make() -> Made:
+            train = self.splits.take("train", self.frame).select(names)
+            test = self.splits.take("test", self.frame).select(names)
+            findings = features.generalization(train, test)
+            weak = [found.subject for found in findings if found.verdict != "ok"]
+            said = f"{len(weak)} generalize poorly: {', '.join(weak)}" if weak else "all generalize"
+            return Made(f"{len(names)} features; {said}", findings)
+
+        self.stages.stage("features", make, key=(*self.key, *names), uses=[self.rows])
+
+    def _train(self) -> dict[str, _Answers]:
+        """Fit each phase on the training rows; score it on validation and test rows."""
+        return {name: self._phase(name, make) for name, make in self.system.models.items()}
+
+    def _phase(self, name: str, factory: Callable[[], Model]) -> _Answers:
+        names, part = list(self.system.features), self.splits.take
+
+        def make() -> Made:
+            model, frame = factory(), self.frame.select(names)
+            with measure() as cost:
+                model.fit(part("train", frame), self.label[self.splits.train])
+            answers = {p: model.predict(part(p, frame)) for p in ("validation", "test")}
+            stored = BytesIO()
+            np.savez(stored, **answers, cpu_s=np.array(cost.cpu_s))
+            files = pack(model, self._feature_schema(), metadata={"phase": name})
+            rows = int(self.splits.train.sum())
+            return Made(
+                f"fitted on {rows:,} rows in {cost.cpu_s:.1f} CPU-s",
+                (),
+                files | {_ANSWERS: stored.getvalue()},
+                "trained",
+                {"family": model.family, "rows": rows, "cpu_s": cost.cpu_s},
+            )
+
+        key = (*self.key, *names, data.digest_of(factory), str(self.system.seed))
+        made = self.stages.stage("train", make, key=key, uses=[self.rows], name=name)
+        if made.artifact is None:
+            raise AssertionError
+        with np.load(BytesIO(made.artifact.read(_ANSWERS)), allow_pickle=False) as stored:
+            return _Answers(
+                made.artifact, stored["validation"], stored["test"], float(stored["cpu_s"])
+            )
+
+    def _feature_schema(self) -> Schema:
+        system = self.system
+        return system.schema.select(system.features).with_roles(feature=system.features)
+
+    def _evaluate(self, answers: Mapping[str, _Answers]) -> tuple[list[dict[str, Json]], str, str]:
+        label, days = self.label[self.splits.validation], self.days[self.splits.validation]
+        given = {name: answer.validation for name, answer in answers.items()}
+        comparison = evaluate.compare(label, given, blocks=days, rng=self.system.seed)
+        best, baseline = _ladder(label, given, days)
+        phases = _phase_rows(comparison, answers, best)
+        test = self.splits.test
+
+        def make() -> Made:
+            return Made(
+                f"best: {best}",
+                [*comparison.findings, *self._judged(answers[best].test)],
+                {"phases.json": json.dumps(phases).encode(), **self._pictures(answers[best].test)},
+                "evaluation",
+            )
+
+        key = (*self.key, *(answer.artifact.id for answer in answers.values()))
+        used = [answer.artifact for answer in answers.values()]
+        self.stages.stage("evaluate", make, key=key, uses=used)
+        return phases, best, baseline
+
+    def _judged(self, p: Floats) -> list[Finding]:
+        """Judge the best model on the test rows, which no phase has seen."""
+        label, days = self.label[self.splits.test], self.days[self.splits.test]
+        found = [evaluate.calibration(label, p, blocks=days, rng=self.system.seed)]
+        if by := self.system.schema.having("slice"):
+            frame = self.splits.take("test", self.frame)
+            found += evaluate.slices(label, p, frame, by=by, blocks=days)
+        return found
+
+    def _pictures(self, p: Floats) -> dict[str, bytes]:
+        """Return the slices and the calibration curve in the form a page draws."""
+        found = self._judged(p)
+        return {
+            "slices.json": json.dumps(_slice_rows(found)).encode(),
+            "calibration.json": json.dumps(dict(found[0].evidence)).encode(),
+        }
+
+    def _gates(self, answers: Mapping[str, _Answers], best: str, baseline: str) -> None:
+        test, names = self.splits.test, list(self.system.features)
+        package = unpack(answers[best].package())
+
+        def make() -> Made:
+            context = evaluate.GateContext(
+                schema=self.system.schema,
+                features=self.splits.take("test", self.frame).select(names),
+                label=self.label[test],
+                prediction=answers[best].test,
+                model=package.model,
+                current_prediction=answers[baseline].test,
+                blocks=self.days[test],
+            )
+            findings = [found for gate in self.system.gates for found in gate(context)]
+            failed = sum(found.verdict == Verdict.FAIL for found in findings)
+            return Made(f"{len(self.system.gates)} gates, {failed} findings against", findings)
+
+        gates = [data.digest_of(gate) for gate in self.system.gates]
+        key = (*self.key, answers[best].artifact.id, *gates)
+        used = [answers[best].artifact, self.rows]
+        self.stages.stage("gates", make, key=key, uses=used, blocks=True)
+
+    def _release(self, answers: Mapping[str, _Answers], best: str) -> Artifact:
+        files, chosen = answers[best].package(), answers[best].artifact
+
+        def make() -> Made:
+            sample = self.splits.take("test", self.frame).head(3)
+            packed = pack(
+                unpack(files).model,
+                self._feature_schema(),
+                sample=sample,
+                metadata={
+                    "system": self.system.name,
+                    "phase": best,
+                    "data": self.rows.id if self.rows else "",
+                    "trained_until": str(self.splits.boundaries["train"][1]),
+                },
+            )
+            return Made(f"packaged {best}", (), packed, "model", {"phase": best})
+
+        key = (*self.key, chosen.id)
+        made = self.stages.stage("release", make, key=key, uses=[chosen, self.rows])
+        if made.artifact is None:
+            raise AssertionError
+        record = self.stages.record
+        record.alias(made.artifact, "candidate", self.parent)
+        return made.artifact
+
+
+def _ladder(label: Floats, answers: Mapping[str, Floats], days: NDArray[np.int64]) -> tuple[str, str]:
+    """Climb the phases: one replaces another only where it is shown to lose less.
+
+    Returns:
+        The name of the best phase and of the one it replaced, which is itself where none was.
+    """
+    names = list(answers)
+    best = baseline = names[0]
+    for name in names[1:]:
+        difference = paired_difference(
+            log_losses(label, answers[name]), log_losses(label, answers[best]), days
+        )
+        if difference.interval is not None and difference.interval.high < 0:
+            best, baseline = name, best
+    return best, baseline
+
+
+def _phase_rows(
+    comparison: evaluate.Comparison, answers: Mapping[str, _Answers], best: str
+) -> list[dict[str, Json]]:
+    """Return one row a phase, in the form a page and a terminal show."""
+    words = {found.subject: found for found in comparison.findings}
+    rows: list[dict[str, Json]] = []
+    for number, model in enumerate(comparison.models, start=1):
+        found = words.get(model.name)
+        gap = None if model.difference is None else model.difference
+        ends = None if gap is None else gap.interval
+        rows.append({
+            "phase": number,
+            "name": model.name,
+            "logloss": model.loss,
+            "auc": model.auc,
+            "difference": None if gap is None else gap.mean,
+            "low": None if ends is None else ends.low,
+            "high": None if ends is None else ends.high,
+            "verdict": "" if found is None else found.verdict.value,
+            "words": "" if found is None else found.summary,
+            "cpu_s": answers[model.name].cpu_s,
+            "chosen": model.name == best,
+        })
+    return rows
+
+
+def _slice_rows(findings: list[Finding]) -> list[dict[str, Json]]:
+    return [
+        {
+            "slice": found.subject,
+            "n": found.evidence["n"],
+            "metric": found.evidence["metric"],
+            "value": found.statistic,
+            "low": found.evidence.get("low"),
+            "high": found.evidence.get("high"),
+            "overall": found.evidence.get("rest"),
+            "verdict": found.verdict.value,
+        }
+        for found in findings
+        if found.check == "slice.metric"
+    ]

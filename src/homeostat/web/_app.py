@@ -1,0 +1,177 @@
+"""The application: which address is which page, and what every page has around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from homeostat import __version__
+from homeostat.core import HomeostatError, InputError, NotFoundError
+from homeostat.record import Record
+from homeostat.web import _artifacts, _evaluation, _findings, _home, _lineage, _runs, _shift
+from homeostat.web import _timeline
+from homeostat.web._download import download, series
+from homeostat.web._guard import Guard
+from homeostat.web._links import Links, query
+from homeostat.web._live import events
+from homeostat.web._page import Ask, Page, View, answer, missing
+from homeostat.web._read import systems
+
+__all__ = ["create_app"]
+
+_NAV = {
+    "Loop": "/",
+    "Timeline": "/timeline",
+    "Shift": "/shift",
+    "Evaluation": "/evaluation",
+    "Runs": "/runs",
+    "Artifacts": "/artifacts",
+    "Findings": "/findings",
+}
+_PAGES: Mapping[str, Page] = {
+    "/": _home.home,
+    "/timeline": _timeline.timeline,
+    "/shift": _shift.shift,
+    "/evaluation": _evaluation.evaluation,
+    "/runs": _runs.runs,
+    "/runs/{run}": _runs.run,
+    "/artifacts": _artifacts.artifacts,
+    "/artifacts/{reference:path}": _artifacts.artifact,
+    "/lineage/{identity:path}": _lineage.lineage,
+    "/findings": _findings.findings,
+    "/findings/{finding}": _findings.finding,
+}
+_OF_A_SYSTEM = ("/", "/timeline", "/shift", "/evaluation")
+
+
+def create_app(record: Record | Path | str, *, token: str | None = None) -> Starlette:
+    """Make the application that shows a record.
+
+    Args:
+        record: The record, or its folder.
+        token: What visitors must show; None answers only requests to the loopback.
+
+    Raises:
+        NotFoundError: If there is no record in the folder.
+
+    Example:
+        >>> import tempfile
+        >>> from homeostat.record import Record
+        >>> from starlette.testclient import TestClient
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     client = TestClient(create_app(Record(folder)), base_url="http://127.0.0.1")
+        ...     client.get("/runs.json").json()["total"]
+        0
+    """
+    opened = record if isinstance(record, Record) else Record.open(record)
+    routes: list[BaseRoute] = [
+        Route("/events", events(opened)),
+        Route("/file", download(opened)),
+        Route("/runs/{run}/series", series(opened)),
+    ]
+    for path, page in _PAGES.items():
+        twin = "/index" if path == "/" else path
+        for form in ("json", "csv"):
+            routes.append(Route(f"{twin}.{form}", _endpoint(opened, page, form)))
+        routes.append(Route(path, _endpoint(opened, page, "html")))
+    routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
+
+    def failed(request: Request, error: Exception) -> Response:
+        return _failed(request, opened, error)
+
+    def refuse(request: Request, status: int, message: str, ask_token: bool) -> Response:  # noqa: FBT001 - a callback
+        return _plain(request, _trouble(status, message, ask_token=ask_token))
+
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, token=token, refuse=refuse)],
+        exception_handlers={HTTPException: failed, HomeostatError: failed, Exception: failed},
+    )
+
+
+def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - what Starlette's Route takes
+    def endpoint(request: Request) -> Response:
+        known = systems(record)
+        asked = request.query_params.get("system")
+        if asked and asked not in known:
+            view = missing("system", asked, known, lambda name: query("/", system=name))
+            return _plain(request, view, form)
+        system = asked or (known[0] if known else "")
+        path = request.url.path.removesuffix(f".{form}")
+        path = "/" if path == "/index" else path
+        link = Links(system if len(known) > 1 else None)
+        ask = Ask(record, path, request.path_params, request.query_params, system, link)
+        frame = _frame(request, link, path) | {"systems": known, "system": system}
+        frame["record_path"] = str(record.path)
+        return answer(page(ask), form, table=ask.get("table"), frame=frame)
+
+    return endpoint
+
+
+def _frame(request: Request, link: Links, path: str) -> dict[str, object]:
+    """Return what every page has around it."""
+    first = "/" + path.split("/")[1]
+    theme = request.cookies.get("homeostat_theme")
+
+    def twin(form: str, table: str | None = None) -> str:
+        changed = request.query_params.multi_items() + ([("table", table)] if table else [])
+        whole: dict[str, list[str]] = {}
+        for key, value in changed:
+            whole.setdefault(key, []).append(value)
+        return query(f"{'/index' if path == '/' else path}.{form}", **whole)
+
+    return {
+        "here": path,
+        "link": link,
+        "nav": [{"name": n, "href": link(p), "here": p == first} for n, p in _NAV.items()],
+        "record_path": "",
+        "switch": path if path in _OF_A_SYSTEM else "/",
+        "system": "",
+        "systems": [],
+        "theme": theme if theme in {"light", "dark"} else None,
+        "twin": twin,
+        "version": __version__,
+    }
+
+
+def _plain(request: Request, view: View, form: str | None = None) -> Response:
+    """Answer with a view that is about no system: an error."""
+    path = request.url.path
+    form = form or ("json" if path.endswith((".json", ".csv")) else "html")
+    return answer(view, form if form == "html" else "json", table=None,
+                  frame=_frame(request, Links(), path))  # fmt: skip
+
+
+def _trouble(status: int, message: str, *, heading: str = "", ask_token: bool = False) -> View:
+    words = {400: "That cannot be asked", 401: "A token is needed", 403: "Not from there",
+             404: "There is no such page", 405: "Only to be read"}  # fmt: skip
+    heading = heading or words.get(status, "That did not work")
+    drawing = {"heading": heading, "message": message, "ask_token": ask_token}
+    return View("error.html", heading, {"error": message, "near": []}, (), drawing, status)
+
+
+def _failed(request: Request, record: Record, error: Exception) -> Response:
+    """Answer an error with a page in the same style, and no traceback."""
+    match error:
+        case HTTPException(status_code=404):
+            return _plain(request, missing("page", request.url.path, _NAV.values(), str))
+        case HTTPException():
+            view = _trouble(error.status_code, error.detail)
+        case NotFoundError():
+            view = _trouble(404, str(error), heading="There is no such thing")
+        case InputError():
+            view = _trouble(400, str(error))
+        case HomeostatError():
+            view = _trouble(500, str(error))
+        case _:
+            view = _trouble(500, "Homeostat itself is at fault; its terminal shows what happened.")
+    return _plain(request, view)

@@ -1,0 +1,138 @@
+"""Who may see the pages, and what a browser may do with them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Guard", "is_loopback"]
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_COOKIE = "homeostat_token"
+_MOST_BYTES = 4096
+
+Refuse = Callable[[Request, int, str, bool], Response]
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name is this machine's loopback.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    name = host.strip("[]").lower()
+    return name in {"localhost", "::1"} or (name.startswith("127.") and name.count(".") == 3)
+
+
+class Guard:
+    """Middleware: the token where there is one, the loopback's name where there is none.
+
+    Without a token only requests that name the loopback as their host are answered, so that a
+    page of another site, whose name was bent to this machine, cannot read the record.
+
+    Args:
+        app: What it guards.
+        token: What a visitor must show; None on the loopback.
+        refuse: Writes the page that says why not.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str | None, refuse: Refuse) -> None:
+        self.app = app
+        self._token = token
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it; add the headers to every answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        request = Request(scope, receive)
+        answer = await self._checked(request)
+        await (answer or self.app)(scope, receive, guarded)
+
+    async def _checked(self, request: Request) -> Response | None:
+        """Return what to answer instead of the page; None where the visitor may pass."""
+        if request.method not in {"GET", "HEAD"} and request.url.path != "/token":
+            return self._refuse(request, 405, "These pages are read, not written: use GET.", False)
+        if self._token is None:
+            host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+            if is_loopback(host):
+                return None
+            return self._refuse(
+                request, 403,
+                f"Without a token only the loopback is served, the request was for {host!r}: open "
+                "http://127.0.0.1 instead, or start with `homeostat ui --token ...`.", False,
+            )  # fmt: skip
+        if request.url.path.startswith("/static/") or self._has_token(request):
+            return None
+        given = request.query_params.get("token") or await _posted(request)
+        if given is None:
+            return self._refuse(request, 401, "This record is shown to those with its token.", True)
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return self._refuse(request, 401, "That is not the token of this record.", True)
+        return self._welcome(request)
+
+    def _has_token(self, request: Request) -> bool:
+        assert self._token is not None  # noqa: S101 - asked only where there is one
+        scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return hmac.compare_digest(shown.strip().encode(), self._token.encode())
+        kept = request.cookies.get(_COOKIE, "")
+        return hmac.compare_digest(kept.encode(), _keepsake(self._token).encode())
+
+    def _welcome(self, request: Request) -> Response:
+        """Keep the token in a cookie, and go to the page without it in its address."""
+        assert self._token is not None  # noqa: S101 - asked only where there is one
+        url = request.url.remove_query_params("token")
+        target = "/" if url.path == "/token" else f"{url.path}?{url.query}".rstrip("?")
+        reply = RedirectResponse("/" + target.lstrip("/\\"), 303)
+        reply.set_cookie(
+            _COOKIE, _keepsake(self._token), httponly=True, samesite="strict",
+            secure=request.url.scheme == "https",
+        )  # fmt: skip
+        return reply
+
+
+def _keepsake(token: str) -> str:
+    """Return what the cookie holds: not the token itself."""
+    return hashlib.sha256(f"homeostat cookie {token}".encode()).hexdigest()
+
+
+async def _posted(request: Request) -> str | None:
+    """Return the token of a posted form; None if there is none or it is too long."""
+    if request.method != "POST":
+        return None
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            return None
+    return parse_qs(body.decode("utf-8", "replace")).get("token", [None])[0]

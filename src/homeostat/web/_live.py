@@ -1,0 +1,44 @@
+"""Tell open pages that the record grew, by server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from homeostat.record import Record
+
+__all__ = ["events"]
+
+_POLL_S = 1.0
+_KEEP_ALIVE_POLLS = 15
+
+
+def events(record: Record) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that sends ``changed`` each time the logs of a record have grown."""
+
+    async def endpoint(request: Request) -> Response:
+        return StreamingResponse(
+            _changes(record, request), media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )  # fmt: skip
+
+    return endpoint
+
+
+async def _changes(record: Record, request: Request) -> AsyncIterator[str]:
+    seen = await run_in_threadpool(record.cursor)
+    yield "retry: 3000\n\n"
+    quiet = 0
+    while not await request.is_disconnected():
+        await asyncio.sleep(_POLL_S)
+        now = await run_in_threadpool(record.cursor)
+        quiet = 0 if now != seen else quiet + 1
+        if now != seen:
+            yield f"event: changed\ndata: \n\n"
+        elif quiet % _KEEP_ALIVE_POLLS == 0:
+            yield ": nothing new\n\n"
+        seen = now

@@ -1,0 +1,73 @@
+"""Serve the pages from this process."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from homeostat.core import ServerError
+from homeostat.record import Record
+from homeostat.web._app import create_app
+from homeostat.web._guard import is_loopback
+
+__all__ = ["serve_ui"]
+
+
+def serve_ui(
+    record: Record | Path | str,
+    host: str = "127.0.0.1",
+    port: int = 1948,
+    *,
+    token: str | None = None,
+) -> None:
+    """Serve the pages of a record until interrupted.
+
+    Args:
+        record: The record, or its folder.
+        host: Where to listen; past the loopback a token is required.
+        port: 0 takes any that is free.
+        token: What visitors must show, as ``?token=...``, in a form, or as a bearer.
+
+    Raises:
+        ServerError: If the port cannot be had, or a token is needed and there is none.
+        NotFoundError: If there is no record.
+    """
+    if token is None and not is_loopback(host):
+        raise ServerError(
+            f"Past the loopback a token is required, got host {host!r} and none: pass a token "
+            "(`homeostat ui --token ...`), or listen on 127.0.0.1."
+        )
+    app = create_app(record, token=token)
+    with _listen(host, port) as listener:
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ServerError(_why(error, host, port)) from error
+    return listener
+
+
+def _why(error: Exception, host: str, port: int) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use, perhaps by another `homeostat ui`: open "
+            f"http://{host}:{port}, or choose another with `--port {port + 1}`."
+        )
+    if code == errno.EACCES:
+        return f"Port {port} on {host} needs rights that this user lacks: choose one above 1023."
+    return f"Cannot listen on {host}:{port}: {error}. Choose another host or port."

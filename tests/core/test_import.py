@@ -1,0 +1,28 @@
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "torch ray lightgbm sklearn pandas polars numpy scipy starlette uvicorn pydantic rich".split()
+
+
+def imported_by(statement):
+    code = f"import sys; {statement}; print(*sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import homeostat", "import homeostat.core, homeostat.cli"])
+def test_importing_homeostat_pulls_in_nothing_heavy(statement):
+    assert imported_by(statement).isdisjoint(HEAVY)
+
+
+def test_every_public_name_is_reachable_from_the_package():
+    import homeostat
+
+    for name in homeostat.__all__:
+        assert getattr(homeostat, name) is not None
+    with pytest.raises(AttributeError, match="Did you mean `System`"):
+        homeostat.Sytem  # noqa: B018 - the access is what is tested
