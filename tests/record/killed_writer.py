@@ -2,8 +2,7 @@
 
     python killed_writer.py RECORD KILLS SEED
 
-Prints one JSON line a writer: {"run": id, "metrics": n, "events": [...], "versions": [...]},
-each holding only what calls that had returned wrote.
+Writes one JSON line a writer: what each call that had returned wrote, in order.
 """
 
 import json
@@ -71,4 +70,4 @@ def kill_one(path, seed):
 if __name__ == "__main__":
     folder, kills, first = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     for number in range(kills):
-        print(json.dumps(kill_one(folder, first + number)))
+        sys.stdout.write(json.dumps(kill_one(folder, first + number)) + "\n")

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -176,6 +177,22 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(tmp_path, monkeypatch
     with pytest.raises(InputError, match="changed while it was copied"):
         store.put(file)
     assert not [path for path in store.folder.rglob("*") if path.is_file()]
+
+
+def test_a_durable_store_waits_for_the_disk(tmp_path, monkeypatch):
+    synced, real = [], os.fsync
+
+    def note(file):
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with Record(tmp_path, capture=False, durability="disk") as record:
+        made = record.start_run("train").make("delay", "model", {"f": b"weights"})
+        file = blob(record, made, "f")
+    assert any(path.startswith(str(file)) for path in synced)
+    assert str(file.parent) in synced
+    assert str(tmp_path / "logs") in synced
 
 
 def test_a_content_store_that_cannot_be_written_is_a_storage_error(tmp_path):

@@ -252,6 +252,17 @@ def test_durable_appends_wait_for_the_disk_and_threads_share_the_wait(tmp_path, 
     assert synced == sorted(synced)
 
 
+def test_a_disk_that_takes_a_write_but_loses_it_is_a_storage_error(tmp_path, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    log = EventLog(tmp_path, durability="disk")
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    with pytest.raises(StorageError, match="did not reach the disk"):
+        log.append(1, b"unsure")
+    assert repr(log) == f"EventLog('{log.path}')"
+
+
 def test_reading_no_file_says_so(tmp_path):
     with pytest.raises(NotFoundError, match="There is no log"):
         list(read_log(tmp_path / "absent.log"))

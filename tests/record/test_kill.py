@@ -38,10 +38,13 @@ def check(folder, kills, seed):
         assert not report.changed
         assert {item.reason for item in report.damage} <= {"torn"}
         assert worst(findings) in {Verdict.OK, Verdict.WARN}
-        torn = [found for found in findings if found.check == "record.log" and found.verdict == "warn"]
+        torn = [
+            found for found in findings if found.check == "record.log" and found.verdict == "warn"
+        ]
         assert len(torn) == len(report.damage)
         frames = sum(len(said) for said in acknowledged)
-        print(f"{kills} kills, {frames} acknowledged, {report.frames} kept, {len(torn)} torn")
+        said = f"{kills} kills, {frames} acknowledged, {report.frames} kept, {len(torn)} torn"
+        sys.stdout.write(said + "\n")
 
 
 def lost_nothing(record, run, said, payloads):

@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 
 
 @given(payloads=SIZES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_cut_at_any_byte_a_log_yields_its_whole_frames_and_reports_the_rest(folder, payloads):
     content, offsets = write(folder, payloads)
     for cut in range(len(content) + 1):
@@ -46,7 +46,7 @@ def test_cut_at_any_byte_a_log_yields_its_whole_frames_and_reports_the_rest(fold
 
 
 @given(payloads=SIZES, data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_flipped_bits_never_raise_never_yield_a_wrong_payload_and_are_reported(
     folder, payloads, data
 ):

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -78,6 +78,7 @@ def test_a_miscalibrated_forecast_leaves_its_band():
     assert found.debiased == pytest.approx(1 / 6, abs=0.03)  # the mean of p - p**2
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=80))
 def test_the_brier_terms_add_up_to_the_brier_score(rows):
     y, p = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -86,6 +87,7 @@ def test_the_brier_terms_add_up_to_the_brier_score(rows):
     assert stats.brier_terms(y, np.round(p), bins=10).within == pytest.approx(0, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=80))
 def test_every_row_is_in_one_bin_and_the_curve_adds_up(rows):
     y, p = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeostat import stats
@@ -30,6 +30,7 @@ def test_wilson_has_the_published_ends(successes, n, low, high):
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_wilson_holds_the_share_and_stays_in_the_unit_interval(successes, failures):
     n = successes + failures

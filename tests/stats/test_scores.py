@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -65,6 +65,7 @@ scored = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, 
 )
 
 
+@settings(deadline=None)
 @given(scored)
 def test_auc_and_average_precision_equal_scikit_learns_ties_included(rows):
     y, s = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -73,6 +74,7 @@ def test_auc_and_average_precision_equal_scikit_learns_ties_included(rows):
     assert stats.average_precision(y, s) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(scored)
 def test_auc_only_sees_the_order_and_swapping_classes_with_negated_scores_keeps_it(rows):
     y, s = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -82,6 +84,7 @@ def test_auc_only_sees_the_order_and_swapping_classes_with_negated_scores_keeps_
     assert stats.auc(y, -s) == pytest.approx(1 - area, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(scored)
 def test_the_confusion_equals_scikit_learns(rows):
     y, s = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

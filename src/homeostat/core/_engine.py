@@ -6,10 +6,11 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
-from homeostat.core._errors import InputError
+from homeostat.core._errors import HomeostatError, InputError
 
 __all__ = ["Engine", "LocalEngine"]
 
@@ -64,9 +65,16 @@ class LocalEngine:
         if self.kind == "serial":
             yield from self._unless_cancelled(map(function, items))
             return
-        with self._executor() as executor:
-            futures = [executor.submit(function, item) for item in items]
-            yield from self._unless_cancelled(future.result() for future in futures)
+        try:
+            with self._executor() as executor:
+                futures = [executor.submit(function, item) for item in items]
+                yield from self._unless_cancelled(future.result() for future in futures)
+        except BrokenProcessPool as error:
+            raise HomeostatError(
+                "A worker process died. If this is a script, put what it runs under "
+                "`if __name__ == '__main__':`, since workers import it; if not, see whether memory "
+                "ran out, and take fewer workers or kind='threads'."
+            ) from error
 
     def cancel(self) -> None:
         """Drop what has not started; results already asked for still come."""

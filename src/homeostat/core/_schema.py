@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -69,6 +70,13 @@ class Expectation:
             raise SchemaError(f"`mostly` lies in (0, 1], got {self.mostly} in {self.name}.")
         if self.severity not in {"fail", "warn"}:
             raise SchemaError(f"Severity is 'fail' or 'warn', got {self.severity!r}.")
+
+    def mentions(self, columns: Iterable[str]) -> bool:
+        """Say whether it is about one of these columns; of a table, whether it names one."""
+        if self.column is not None:
+            return self.column in columns
+        text = json.dumps(dict(self.arguments), ensure_ascii=False)
+        return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in columns)
 
     def to_json(self) -> dict[str, Json]:
         """Return the expectation as a plain JSON object."""
@@ -228,7 +236,8 @@ class Schema:
         """Return a schema of some columns, in the order given, with their expectations."""
         chosen = tuple(self.column(name) for name in names)
         kept = {column.name for column in chosen}
-        expectations = (e for e in self.expectations if e.column is None or e.column in kept)
+        dropped = [name for name in self.names if name not in kept]
+        expectations = (one for one in self.expectations if not one.mentions(dropped))
         known = tuple(replace(c, known_at=_within(c.known_at, kept)) for c in chosen)
         return replace(
             self,

@@ -10,6 +10,7 @@ from homeostat.data._check import check
 from homeostat.data._csv import read_csv
 from homeostat.data._dataset import Dataset, SourceInfo
 from homeostat.data._describe import describe_schema
+from homeostat.data._digest import of_value as digest_of
 from homeostat.data._infer import infer
 from homeostat.data._profile import Profile
 from homeostat.data._profile_column import ColumnProfile
@@ -54,6 +55,7 @@ __all__ = [
     "deduplicate",
     "describe",
     "describe_schema",
+    "digest_of",
     "expectation_names",
     "from_frame",
     "infer",

@@ -83,10 +83,12 @@ def check(
         ...     "expect_column_values_to_be_between", "late", max_value=10)
         >>> for found in check(pl.DataFrame({"late": [3, 4, 11]}), schema):
         ...     print(found.verdict, found.check, "-", found.summary)
-        ok schema.columns - All 1 columns are there.
-        ok schema.type - All 1 columns are of their types.
-        ok schema.null - Column `late` has no nulls.
-        fail expectation.expect_column_values_to_be_between - 11
+        ok schema.columns - The columns are all there (1).
+        ok schema.type - The columns are all of their types (1).
+        ok schema.rows - The batch has 3 rows.
+        ok schema.null - No nulls in 1 columns that must have none.
+        fail expectation.expect_column_values_to_be_between - `late` is <= 10: 1 of 3 rows \
+(33.33%) break this, such as `late` = 11 in row 2.
     """
     subject = subject or schema.name or "the batch"
     if names := repeated_names(frame):

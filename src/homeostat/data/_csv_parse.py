@@ -68,7 +68,7 @@ def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> 
     rejections: list[Rejection] = []
     frame = _read(text, given) if is_plain(text.data, text.separator, len(text.names)) else None
     if frame is None:
-        records = locate(text.data, text.separator, len(text.names))
+        records = locate(text.data, text.separator)
         good, rejections = _without_broken(text, records)
         frame = _read(good, given)
         if frame is None or frame.height != len(records.starts) - 1 - len(rejections):
@@ -78,7 +78,7 @@ def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> 
             )
     frame, failures, findings = _typed(_with_codes(good, frame, given), given, tolerance)
     if failures:
-        records = records or locate(text.data, text.separator, len(text.names))
+        records = records or locate(text.data, text.separator)
         broken = {index for index, _ in rejections}
         kept = [i for i in range(1, len(records.starts)) if i not in broken] if broken else None
         rejections += [
@@ -158,11 +158,34 @@ def _typed(
         read = recognise(column, tolerance) if dtype is None else read_as(column, kinds_for(dtype))
         if read is None:
             continue
+        if dtype is None and read.failed.sum() > tolerance * column.count():
+            findings += _odd(column, read)
+            continue
         typed.append(read.values)
         findings += _zones(column, read)
         for row in read.failed.arg_true():
             failures.setdefault(row, f"column `{name}`: {column[row]!r} is not {read.kind.noun}")
     return frame.with_columns(typed), failures, findings
+
+
+def _odd(column: pl.Series, read: Retyped) -> list[Finding]:
+    """Report the one word, such as NA, that keeps a column from being what the rest of it is."""
+    words = column.filter(read.failed).unique()
+    if words.len() != 1:
+        return []
+    share = float(read.failed.sum()) / column.count()
+    return [
+        Finding(
+            check="source.null_value",
+            subject=column.name,
+            verdict=Verdict.WARN,
+            summary=f"Column `{column.name}` was read as text: but for {words[0]!r}, in "
+            f"{share:.2%} of its values, each is {read.kind.noun}. If that stands for null, add "
+            "it to `null_values`.",
+            statistic=share,
+            evidence={"word": words[0]},
+        )
+    ]
 
 
 def _zones(column: pl.Series, read: Retyped) -> list[Finding]:

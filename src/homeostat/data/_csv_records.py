@@ -72,23 +72,14 @@ def is_plain(data: bytes, separator: bytes, width: int) -> bool:
     return data.count(separator) == rows * (width - 1)
 
 
-def locate(data: bytes, separator: bytes, width: int) -> Records:
-    """Find the records of a CSV file (RFC 4180) that does not end in a newline.
-
-    Args:
-        data: The file's bytes, the header included.
-        separator: One byte.
-        width: How many fields a record should have; it decides whether a quote that is closed
-            only lines later is a field with newlines in it or a broken quote.
-    """
+def locate(data: bytes, separator: bytes) -> Records:
+    """Find the records of a CSV file (RFC 4180) that does not end in a newline."""
     marks = _Marks.of(np.frombuffer(data, np.uint8), separator[0])
     if not marks.well_formed:
-        return _repair(marks, width)
+        return _repair(marks)
     bounds = marks.newlines[_outside(marks.quotes, marks.newlines)]
     lines = np.searchsorted(marks.newlines, np.append(-1, bounds), side="right") + 1
-    records = _records(marks, bounds, lines, marks.quotes)
-    several = np.diff(np.append(records.lines, marks.newlines.size + 2)) > 1
-    return _repair(marks, width) if (several & (records.fields != width)).any() else records
+    return _records(marks, bounds, lines, marks.quotes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +132,12 @@ def _records(marks: _Marks, bounds: Positions, lines: Positions, quotes: Positio
     return Records(starts, ends, lines, np.where(blank, 0, fields))
 
 
-def _repair(marks: _Marks, width: int) -> Records:
-    """Find records where some quotes are broken: only the line that breaks them is lost."""
+def _repair(marks: _Marks) -> Records:
+    """Find records where some quotes are broken: only the line that breaks them is lost.
+
+    A line with an odd quote opens a field that the next such line closes, if what lies between is
+    well formed; otherwise it is broken, and the next one is on its own.
+    """
     quotes, count = marks.quotes, marks.newlines.size + 1
     line_of = np.searchsorted(marks.newlines, quotes)
     odd_line = np.bincount(line_of, minlength=count) % 2 == 1
@@ -152,14 +147,15 @@ def _repair(marks: _Marks, width: int) -> Records:
     lines.fields[line_of[paired][::2][marks.misplaced(pairs)]] = -1
     first, ends = np.ones(count, dtype=np.bool_), lines.ends.copy()
     odd, done = np.flatnonzero(odd_line), -1
-    for line, closing in zip(odd, np.append(odd[1:], -1), strict=True):
+    for line, closing in zip(odd, np.append(odd, -1)[1:], strict=True):
         if line <= done:
             continue
         lines.fields[line] = -1
-        piece = marks.buffer[lines.starts[line] : lines.ends[closing]]
-        if 0 < closing - line < _LONGEST_FIELD and _fields(piece, marks.separator) == width:
-            done, ends[line], lines.fields[line] = closing, lines.ends[closing], width
-            first[line + 1 : closing + 1] = False
+        if 0 < closing - line < _LONGEST_FIELD:
+            piece = marks.buffer[lines.starts[line] : lines.ends[closing]]
+            if (fields := _fields(piece, marks.separator)) > 0:
+                done, ends[line], lines.fields[line] = closing, lines.ends[closing], fields
+                first[line + 1 : closing + 1] = False
     return Records(lines.starts[first], ends[first], lines.lines[first], lines.fields[first])
 
 

@@ -10,7 +10,7 @@ import polars as pl
 __all__ = ["PADDED", "Kind", "Retyped", "kinds_for", "read_as", "recognise"]
 
 _SAMPLE = 200
-_LIKELY = 0.9
+_UNLIKELY = 0.1
 PADDED = r"^[+-]?0\d"
 
 
@@ -96,22 +96,18 @@ def read_as(column: pl.Series, kinds: Sequence[Kind]) -> Retyped:
 
 
 def recognise(column: pl.Series, tolerance: float) -> Retyped | None:
-    """Read a text column as what nearly all of it holds, or return None where that is text.
+    """Read a text column as what nearly all of a sample of it holds; None where that is text.
 
     Args:
         column: Strings and nulls.
-        tolerance: Largest share of its values that may fail.
+        tolerance: Share of the sample that may fail, if that is above a tenth.
     """
-    present = column.drop_nulls()
-    sample = present.head(_SAMPLE)
-    least = min(_LIKELY, 1 - tolerance) * sample.len()
-    likely = [
-        kind for kind in KINDS if sample.len() - read_as(sample, [kind]).failed.sum() >= least
-    ]
+    sample = column.drop_nulls().head(_SAMPLE)
+    most = max(_UNLIKELY, tolerance) * sample.len()
+    likely = [kind for kind in KINDS if read_as(sample, [kind]).failed.sum() <= most]
     if not sample.len() or not likely or _is_code(column, likely):
         return None
-    read = read_as(column, likely)
-    return read if read.failed.sum() <= tolerance * present.len() else None
+    return read_as(column, likely)
 
 
 def _is_code(column: pl.Series, likely: Sequence[Kind]) -> bool:

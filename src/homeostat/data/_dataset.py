@@ -122,6 +122,7 @@ class Dataset:
             InputError: If the code or an argument has no content that can be digested.
 
         Example:
+            >>> from homeostat.data import from_frame
             >>> rides = from_frame(pl.DataFrame({"km": [1.0, 12.0]}), name="rides")
             >>> far = rides.step("far", lambda rides, least: rides.filter(pl.col("km") > least),
             ...                  least=10)
@@ -197,10 +198,12 @@ class Dataset:
         """Return the path back to the sources, as a tree with digests.
 
         Example:
+            >>> from homeostat.data import from_frame
             >>> rides = from_frame(pl.DataFrame({"km": [1.0, 12.0]}), name="rides")
-            >>> print(rides.step("sorted", pl.LazyFrame.sort, by="km").lineage())
-            sorted  step LazyFrame.sort(by='km')  5d7b4d58a8d2
-            └─ rides  memory, 2 rows, 0 rejected  sha256 8c6e7b4e4a4d
+            >>> ordered = rides.step("ordered", pl.LazyFrame.sort, by="km")
+            >>> print(ordered.lineage())  # doctest: +ELLIPSIS
+            ordered  step LazyFrame.sort(by='km')  ...
+            └─ rides  memory, 2 rows, 0 rejected  sha256 ...
         """
         lines = [self._line()]
         for number, one in enumerate(self.inputs, start=1):

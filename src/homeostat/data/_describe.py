@@ -42,7 +42,9 @@ def _cells(column: Column) -> list[str]:
     values = column.unit
     if column.categories is not None:
         more = len(column.categories) - _SHOWN
-        values = ", ".join(column.categories[:_SHOWN]) + (f", ... ({more} more)" if more > 0 else "")
+        values = ", ".join(column.categories[:_SHOWN]) + (
+            f", ... ({more} more)" if more > 0 else ""
+        )
     return [
         column.name,
         column.type.value,

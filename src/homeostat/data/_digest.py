@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
@@ -12,6 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -94,20 +96,9 @@ def _of_object(value: object, where: str) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         content = {field.name: getattr(value, field.name) for field in fields(value)}
         return combine(type(value).__qualname__, of_value(content, where))
-    if isinstance(value, pl.Expr):
-        return combine("expression", value.meta.serialize(format="json"))
-    if isinstance(value, pl.DataFrame):
-        return combine("frame", of_frame(value))
-    if isinstance(value, pl.Series):
-        return combine("series", of_frame(value.to_frame()))
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind != "O":
-        return combine("array", f"{value.dtype}{value.shape}", value.tobytes())
-    if isinstance(value, (pl.DataType, pl.datatypes.DataTypeClass)):
-        return combine("dtype", repr(value))
-    if isinstance(value, type):
-        return combine("type", _owner(value.__module__), value.__qualname__)
-    if isinstance(value, ModuleType):
-        return combine("module", _owner(value.__name__), value.__name__)
+    for kinds, parts in _CONTENT:
+        if isinstance(value, kinds):
+            return combine(type(value).__name__, *parts(value))
     if callable(value):
         return of_function(value, where)
     raise InputError(
@@ -120,9 +111,9 @@ def _of_object(value: object, where: str) -> str:
 def of_function(function: Callable[..., Any], where: str = "function") -> str:
     """Return the digest of what a function does.
 
-    It covers bytecode, constants, defaults, closures, and the globals that the code names:
-    functions of the same package are followed, those of libraries count by name and version.
-    Comments and layout make no difference.
+    It covers bytecode, constants, defaults, closures, and the globals that the code names: their
+    functions are followed, but for those of installed libraries, which count by name and
+    version. Comments and layout make no difference.
 
     Raises:
         InputError: If it refers to an object whose content cannot be read.
@@ -131,26 +122,31 @@ def of_function(function: Callable[..., Any], where: str = "function") -> str:
 
 
 def _of_callable(function: Callable[..., Any], where: str, seen: set[int]) -> str:
-    if isinstance(function, partial):
-        inner = _of_callable(function.func, where, seen)
-        return combine("partial", inner, of_value(function.args), of_value(function.keywords))
-    if isinstance(function, MethodType):
-        bound = getattr(function.__self__, "__dict__", {})
-        inner = _of_callable(function.__func__, where, seen)
-        return combine("method", inner, of_value(bound, f"self of {where}"))
-    if isinstance(function, BuiltinFunctionType):
-        return combine("builtin", str(function.__module__), function.__qualname__)
-    if not isinstance(function, FunctionType):
-        raise InputError(
-            f"{where} must be a function, a method or a partial, got {type(function).__name__}."
-        )
-    if id(function) in seen:
-        return combine("again", function.__qualname__)
-    seen.add(id(function))
-    return combine("function", *_parts_of(function, where, seen))
+    match function:
+        case partial():
+            inner = _of_callable(function.func, where, seen)
+            return combine("partial", inner, of_value(function.args), of_value(function.keywords))
+        case MethodType():
+            bound = of_value(getattr(function.__self__, "__dict__", {}), f"self of {where}")
+            return combine("method", _of_callable(function.__func__, where, seen), bound)
+        case BuiltinFunctionType():
+            return combine("builtin", str(function.__module__), function.__qualname__)
+        case FunctionType():
+            return combine("function", *_parts_of(function, where, seen))
+        case type():
+            return _of_class(function)
+    raise InputError(
+        f"{where} must be a function, a method or a partial, got {type(function).__name__}."
+    )
 
 
 def _parts_of(function: FunctionType, where: str, seen: set[int]) -> Iterator[str]:
+    if _is_library(function.__code__.co_filename):
+        yield from (_owner(function.__module__), function.__qualname__)
+        return
+    if id(function) in seen:
+        return
+    seen.add(id(function))
     yield _of_code(function.__code__)
     yield of_value(function.__defaults__, f"default of {where}")
     yield of_value(function.__kwdefaults__, f"default of {where}")
@@ -160,26 +156,37 @@ def _parts_of(function: FunctionType, where: str, seen: set[int]) -> Iterator[st
     names = sorted(set(_names_in(function.__code__)))
     for name in names:
         if name in function.__globals__:
-            value = function.__globals__[name]
-            yield _of_name(name, value, function, seen)
-            if isinstance(value, ModuleType) and _owner(value.__name__) == _home(function):
-                yield from (
-                    _of_name(f"{name}.{inner}", getattr(value, inner), function, seen)
-                    for inner in names
-                    if isinstance(getattr(value, inner, None), FunctionType)
-                )
+            yield from _of_global(name, names, function, seen)
+
+
+def _of_global(name: str, names: list[str], user: FunctionType, seen: set[int]) -> Iterator[str]:
+    """Digest a global; of a module of ours, the functions that the code may call in it."""
+    value = user.__globals__[name]
+    yield _of_name(name, value, user, seen)
+    if isinstance(value, ModuleType) and not _is_library(getattr(value, "__file__", None)):
+        for inner in names:
+            if isinstance(getattr(value, inner, None), FunctionType):
+                yield _of_name(f"{name}.{inner}", getattr(value, inner), user, seen)
 
 
 def _of_name(name: str, value: object, user: FunctionType, seen: set[int]) -> str:
     """Digest what a name stands for: our own functions by content, a library's by version."""
-    if isinstance(value, FunctionType) and _owner(value.__module__) != _home(user):
-        return combine(name, _owner(value.__module__), value.__qualname__)
     if isinstance(value, (FunctionType, MethodType, partial)):
         return combine(name, _of_callable(value, f"`{name}`", seen))
-    if isinstance(value, type) and _owner(value.__module__) == _home(user):
-        methods = (inner for inner in vars(value).values() if isinstance(inner, FunctionType))
-        return combine(name, *(_of_callable(inner, f"`{name}`", seen) for inner in methods))
+    if isinstance(value, type):
+        return combine(name, _of_class(value))
     return combine(name, of_value(value, f"`{name}`, which `{user.__qualname__}` refers to,"))
+
+
+def _of_class(value: type) -> str:
+    return combine("class", value.__qualname__, _owner(value.__module__), *_methods(value))
+
+
+def _methods(value: type) -> Iterator[str]:
+    """Yield the digests of a class's own methods, without following what they refer to."""
+    for inner in vars(value).values():
+        if isinstance(inner, FunctionType) and not _is_library(inner.__code__.co_filename):
+            yield _of_code(inner.__code__)
 
 
 def _of_code(code: CodeType) -> str:
@@ -204,8 +211,13 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
-def _home(function: FunctionType) -> str:
-    return _owner(function.__module__)
+@cache
+def _is_library(file: str | None) -> bool:
+    """Say whether code is installed, so that its version tells what it does; built in is too."""
+    if file is None:
+        return True
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+    return any(Path(file).is_relative_to(folder) for folder in folders)
 
 
 @cache
@@ -218,3 +230,20 @@ def _owner(module: str | None) -> str:
         return f"{top} {version(top)}"
     except (PackageNotFoundError, ValueError):
         return top
+
+
+def _of_array(value: np.ndarray[Any, Any] | np.generic) -> tuple[str | bytes, ...]:
+    content = repr(value.tolist()).encode() if value.dtype.kind == "O" else value.tobytes()
+    return f"{value.dtype}{value.shape}", content
+
+
+_CONTENT: tuple[tuple[Any, Callable[[Any], tuple[str | bytes, ...]]], ...] = (
+    (pl.Expr, lambda value: (value.meta.serialize(format="json"),)),
+    (pl.DataFrame, lambda value: (of_frame(value),)),
+    (pl.Series, lambda value: (of_frame(value.to_frame()),)),
+    ((np.ndarray, np.generic), _of_array),
+    ((pl.DataType, pl.datatypes.DataTypeClass), lambda value: (repr(value),)),
+    (type, lambda value: (_owner(value.__module__), value.__qualname__)),
+    (ModuleType, lambda value: (_owner(value.__name__), value.__name__)),
+)
+"""How to read what is in a value, by its type; the first that fits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from homeostat.data._types import column_type
 __all__ = ["infer"]
 
 _REPEATED = 2.0
+_LARGEST = sys.float_info.max
 
 
 def infer(
@@ -120,12 +122,17 @@ def _ranges(
 def _widened(low: float, high: float, slack: float) -> tuple[float, float]:
     """Widen a range; whole numbers stay whole, and what was not negative stays so."""
     more = (high - low) * slack or abs(low) * slack or 1.0
-    wide_low, wide_high = low - more, high + more
-    if low >= 0:
-        wide_low = max(wide_low, 0)
-    if isinstance(low, int) and isinstance(high, int):
-        return math.floor(wide_low), math.ceil(wide_high)
-    return wide_low, wide_high
+    least = 0 if low >= 0 else -_LARGEST
+    ends = max(low - more, least), min(high + more, _LARGEST)
+    if isinstance(low, int):
+        return math.floor(ends[0]), math.ceil(ends[1])
+    return _short(ends[0], more), _short(ends[1], more)
+
+
+def _short(end: float, more: float) -> float:
+    """Round to four digits, for a person to read, where that leaves half of the slack."""
+    short = float(f"{end:.4g}")
+    return short if abs(short - end) <= more / 2 else end
 
 
 def _unique(schema: Schema) -> Iterator[Expectation]:

@@ -18,7 +18,7 @@ from homeostat.data._profile_edges import ColumnEdges
 from homeostat.data._profile_hash import hash_numbers, hash_text
 from homeostat.data._profile_moments import power_sums
 from homeostat.data._profile_quantiles import QuantileSketch
-from homeostat.data._profile_series import TEXT, join, normalise
+from homeostat.data._profile_series import TEXT, join, normalise, present
 from homeostat.data._profile_values import HeavyHitters, ValueSample
 
 __all__ = ["ColumnProfile"]
@@ -87,8 +87,7 @@ class ColumnProfile:
     @classmethod
     def _of_text(cls, series: pl.Series, edges: ColumnEdges | None) -> Self:
         nulls = series.null_count()
-        present = series.drop_nulls() if nulls else series
-        counted = present.alias("value").value_counts(name="n")
+        counted = present(series).alias("value").value_counts(name="n")
         texts, counts = counted["value"].to_list(), counted["n"].to_numpy().astype(np.int64)
         hashes, values = hash_text(texts), np.array(texts, object)
         sample = ValueSample.of(hashes, values, counts, room=_TEXT_ROOM)
@@ -106,8 +105,7 @@ class ColumnProfile:
     @classmethod
     def _of_numbers(cls, series: pl.Series, type_: str, edges: ColumnEdges | None) -> Self:
         nulls = series.null_count()
-        numbers = (series.drop_nulls() if nulls else series).to_numpy()
-        ordered = np.sort(numbers)  # NaN goes last
+        ordered = np.sort(present(series).to_numpy())  # NaN goes last
         nans = pos_infs = neg_infs = 0
         if ordered.dtype == np.float64:
             neg_infs = int(np.searchsorted(ordered, -np.inf, side="right"))

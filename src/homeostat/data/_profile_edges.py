@@ -82,9 +82,9 @@ class ColumnEdges:
             cells = pl.Series(self._find(hash_text(unique.to_list())))
             coded = series.replace_strict(unique, cells, default=self.cells, return_dtype=pl.Int64)
             return coded.to_numpy()
-        present = series.is_finite().fill_null(value=False).to_numpy()
+        present = series.is_finite().fill_null(value=False)
         codes = np.full(len(series), self.cells)
-        codes[present] = np.searchsorted(self.cuts, series.to_numpy()[present], side="left")
+        codes[present.to_numpy()] = np.searchsorted(self.cuts, series.filter(present).to_numpy())
         return codes
 
     def label(self, cell: int) -> str:

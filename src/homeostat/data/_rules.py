@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -39,12 +38,18 @@ class RowRule:
             rows to tell.
         words: What must hold, such as ``"`late` is >= 0"``.
         columns: What it reads.
+        quick: Optionally, how many rows count and a number that is 0 just where none of them
+            breaks the rule, where these are much cheaper to compute than ``ok``.
+        native: Optionally, the constraints of pydantic (``ge``, ``pattern``, ``literal``, ...)
+            that say the same of a value that is there and is not NaN.
     """
 
     ok: pl.Expr
     test: Callable[[Values], bool] | None
     words: str
     columns: tuple[str, ...]
+    quick: tuple[pl.Expr, pl.Expr] | None = None
+    native: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,7 @@ class ColumnRule:
     """
 
     value: pl.Expr
-    holds: Callable[[object], bool]
+    holds: Callable[[Any], bool]
     words: str
     columns: tuple[str, ...]
 
@@ -132,10 +137,14 @@ class About:
         return values
 
     @property
+    def kind(self) -> ColumnType:
+        """The column's type."""
+        return self.schema.column(self.name).type
+
+    @property
     def dtype(self) -> pl.DataType:
-        """The dtype of :meth:`values`; wide enough for every literal of the column's type."""
-        kind = dtype_of(ColumnType.STRING if self.column is None else self.column.type)
-        return pl.Float64() if self.dtypes.get(self.name, pl.Null()).is_float() else kind
+        """The dtype in which values and literals of the column meet."""
+        return dtype_of(self.kind)
 
     def literal(self, value: object, *, argument: str) -> object:
         """Return an argument as a value of the column's type: ISO text becomes a time.
@@ -143,29 +152,31 @@ class About:
         Raises:
             SchemaError: If it is none.
         """
-        kind = ColumnType.STRING if self.column is None else self.column.type
         try:
-            return _literal(value, kind)
-        except (TypeError, ValueError) as error:
+            return _literal(value, self.kind)
+        except (TypeError, ValueError, OverflowError) as error:
             raise SchemaError(
-                f"`{argument}` must be a {kind} like column `{self.name}`, got {value!r}."
+                f"`{argument}` must be a {self.kind} like column `{self.name}`, got {value!r}."
             ) from error
 
 
 def _literal(value: object, kind: ColumnType) -> object:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind in {ColumnType.INT, ColumnType.FLOAT} and number and not math.isnan(value):  # type: ignore[arg-type]
-        return value
-    if kind is ColumnType.BOOL and isinstance(value, bool):
-        return value
-    if kind in {ColumnType.STRING, ColumnType.CATEGORY} and isinstance(value, str):
-        return value
-    if kind is ColumnType.DATE and isinstance(value, (str, date)):
-        return date.fromisoformat(str(value))
-    if kind is ColumnType.DATETIME and isinstance(value, (str, datetime)):
-        instant = datetime.fromisoformat(str(value))
-        if instant.tzinfo is not None:
-            return instant
+    match kind, value:
+        case ColumnType.BOOL, bool():
+            return value
+        case (ColumnType.INT | ColumnType.FLOAT, bool()):
+            pass
+        case ColumnType.INT, int() | float():
+            return int(value) if value == value // 1 else value
+        case ColumnType.FLOAT, int() | float():
+            return float(value)
+        case ((ColumnType.STRING | ColumnType.CATEGORY), str()):
+            return value
+        case ColumnType.DATE, str() | date():
+            return date.fromisoformat(str(value))
+        case ColumnType.DATETIME, str() | datetime():
+            if (instant := datetime.fromisoformat(str(value))).tzinfo is not None:
+                return instant
     raise TypeError(kind)
 
 

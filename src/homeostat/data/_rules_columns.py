@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
-from homeostat.core import ColumnType, Json, SchemaError
+from homeostat.core import ColumnType, SchemaError
+from homeostat.data._ranges import Range
 from homeostat.data._rules import About, ColumnRule, TableRule, register_expectation
 from homeostat.data._rules_rows import shown
 from homeostat.data._types import column_type
@@ -15,18 +16,6 @@ from homeostat.data._types import column_type
 __all__: list[str] = []
 
 Bound = int | float | str | None
-
-
-def _within(
-    low: object, high: object, *, strict_min: bool, strict_max: bool
-) -> Callable[[object], bool]:
-    above = operator.gt if strict_min else operator.ge
-    below = operator.lt if strict_max else operator.le
-
-    def holds(value: object) -> bool:
-        return (low is None or above(value, low)) and (high is None or below(value, high))
-
-    return holds
 
 
 def _summary(
@@ -42,18 +31,15 @@ def _summary(
         strict_min: bool = False,
         strict_max: bool = False,
     ) -> ColumnRule:
-        if min_value is None and max_value is None:
-            raise SchemaError("a range needs `min_value` or `max_value`.")
         low, high = (
             about.literal(value, argument="min_value") if typed and value is not None else value
             for value in (min_value, max_value)
         )
-        ends = [] if min_value is None else [f"{'>' if strict_min else '>='} {min_value}"]
-        ends += [] if max_value is None else [f"{'<' if strict_max else '<='} {max_value}"]
+        limits = Range(low=low, high=high, strict_min=strict_min, strict_max=strict_max)
         return ColumnRule(
             value=compute(about.values()),
-            holds=_within(low, high, strict_min=strict_min, strict_max=strict_max),
-            words=f"the {noun} of `{about.name}` is {' and '.join(ends)}",
+            holds=limits.holds,
+            words=f"the {noun} of `{about.name}` is {limits.words}",
             columns=(about.name,),
         )
 
@@ -82,7 +68,7 @@ for _name, _noun, _compute, _typed in (
 
 
 @register_expectation("expect_column_quantile_values_to_be_between")
-def quantiles_between(about: About, *, quantile_ranges: Mapping[str, Sequence[Json]]) -> ColumnRule:
+def quantiles_between(about: About, *, quantile_ranges: Mapping[str, Sequence[Any]]) -> ColumnRule:
     """Each of some quantiles (linear interpolation) lies in its range.
 
     Args:
@@ -90,28 +76,27 @@ def quantiles_between(about: About, *, quantile_ranges: Mapping[str, Sequence[Js
         quantile_ranges: ``{"quantiles": [.5, .9], "value_ranges": [[0, 10], [None, 60]]}``.
     """
     try:
-        levels, ranges = quantile_ranges["quantiles"], quantile_ranges["value_ranges"]
         pairs = [
-            (float(level), low, high) for level, (low, high) in zip(levels, ranges, strict=True)
+            (float(level), Range(low=low, high=high))
+            for level, (low, high) in zip(
+                quantile_ranges["quantiles"], quantile_ranges["value_ranges"], strict=True
+            )
         ]
     except (KeyError, ValueError, TypeError) as error:
         raise SchemaError(
             "`quantile_ranges` is {'quantiles': [...], 'value_ranges': [[low, high], ...]}."
         ) from error
     values = about.values()
-    each = [values.quantile(level, "linear") for level, _, _ in pairs]
+    each = [values.quantile(level, "linear") for level, _ in pairs]
 
-    def holds(found: object) -> bool:
-        return all(
-            (low is None or value >= low) and (high is None or value <= high)
-            for value, (_, low, high) in zip(found, pairs, strict=True)
-        )
+    def holds(found: Sequence[float]) -> bool:
+        return all(limits.holds(value) for value, (_, limits) in zip(found, pairs, strict=True))
 
-    words = ", ".join(f"at {level:g} in [{low}, {high}]" for level, low, high in pairs)
+    words = ", ".join(f"at {level:g} {limits.words}" for level, limits in pairs)
     return ColumnRule(
         value=pl.when(values.count() > 0).then(pl.concat_list(each)),
         holds=holds,
-        words=f"quantiles of `{about.name}` lie {words}",
+        words=f"quantiles of `{about.name}` are {words}",
         columns=(about.name,),
     )
 
@@ -120,10 +105,10 @@ def quantiles_between(about: About, *, quantile_ranges: Mapping[str, Sequence[Js
 def most_common_in_set(
     about: About, *, value_set: Sequence[object], ties_okay: bool = False
 ) -> ColumnRule:
-    """The most frequent value is among those listed; of several, each, or with ``ties_okay`` one."""
+    """The most frequent value is listed; of several, each is, or with ``ties_okay`` one."""
     allowed = {about.literal(value, argument="value_set") for value in value_set}
 
-    def holds(found: object) -> bool:
+    def holds(found: Sequence[object]) -> bool:
         inside = [value in allowed for value in found]
         return any(inside) if ties_okay else all(inside)
 
@@ -136,27 +121,21 @@ def most_common_in_set(
     )
 
 
-def _row_count(words: str, holds: Callable[[object], bool]) -> ColumnRule:
-    return ColumnRule(value=pl.len(), holds=holds, words=words, columns=())
-
-
 @register_expectation("expect_table_row_count_to_be_between")
 def row_count_between(
     about: About, *, min_value: int | None = None, max_value: int | None = None
 ) -> ColumnRule:
     """The table has so many rows."""
     del about
-    within = _within(min_value, max_value, strict_min=False, strict_max=False)
-    return _row_count(
-        f"the table has {min_value or 0} to {max_value or 'any number of'} rows", within
-    )
+    limits = Range(low=min_value, high=max_value)
+    words = f"the number of rows is {limits.words}"
+    return ColumnRule(value=pl.len(), holds=limits.holds, words=words, columns=())
 
 
 @register_expectation("expect_table_row_count_to_equal")
 def row_count_equal(about: About, *, value: int) -> ColumnRule:
     """The table has just so many rows."""
-    del about
-    return _row_count(f"the table has {value} rows", lambda found: found == value)
+    return row_count_between(about, min_value=value, max_value=value)
 
 
 @register_expectation("expect_column_to_exist")

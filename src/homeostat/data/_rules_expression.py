@@ -16,6 +16,10 @@ __all__: list[str] = []
 
 _ROWWISE = {"Column", "Literal", "BinaryExpr", "Ternary", "Cast", "Alias", "Function"}
 _ROWWISE_FUNCTIONS = {
+    "Sql",
+    "Coalesce",
+    "MaxHorizontal",
+    "MinHorizontal",
     "Boolean",
     "StringExpr",
     "TemporalExpr",
@@ -25,7 +29,15 @@ _ROWWISE_FUNCTIONS = {
     "Floor",
     "Ceil",
 }
-_OVER_ROWS = {"IsUnique", "IsDuplicated", "IsFirstDistinct", "IsLastDistinct", "Any", "All"}
+_OVER_ROWS = {
+    "IsUnique",
+    "IsDuplicated",
+    "IsFirstDistinct",
+    "IsLastDistinct",
+    "Any",
+    "All",
+    "ConcatVertical",
+}
 
 
 @register_expectation("expect_expression")
@@ -46,9 +58,14 @@ def expression(about: About, *, sql: str = "", expr: str = "", words: str = "") 
         if name not in known:
             raise SchemaError(f"there is no column `{name}`.{suggest(name, known)}")
     words = words or f"{sql or condition}"
-    if condition.meta.is_scalar():
-        return ColumnRule(value=condition, holds=bool, words=words, columns=names)
     dtypes = {name: dtype_of(about.schema.column(name)) for name in names}
+    try:
+        once = bool(pl.DataFrame(schema=dtypes).select(condition).height)
+    except pl.exceptions.PolarsError as error:
+        why = str(error).splitlines()[0]
+        raise SchemaError(f"{sql or expr!r} does not fit the columns' types: {why}.") from error
+    if once:
+        return ColumnRule(value=condition, holds=bool, words=words, columns=names)
 
     def test(row: Values) -> bool:
         one = pl.DataFrame({name: [row[name]] for name in names}, schema=dtypes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import polars as pl
 
@@ -24,12 +24,13 @@ def unique(about: About) -> RowRule:
         test=None,
         words=f"each value of `{about.name}` occurs once",
         columns=(about.name,),
+        quick=(values.count(), values.count() - values.drop_nulls().n_unique()),
     )
 
 
 @register_expectation("expect_compound_columns_to_be_unique")
 def compound_unique(about: About, *, column_list: Sequence[str]) -> RowRule:
-    """No combination of values occurs twice; rows with a null in each of the columns do not count."""
+    """No combination of values occurs twice; rows of nothing but nulls do not count."""
     columns = [about.values(name) for name in column_list]
     if not columns:
         raise SchemaError("`column_list` names no column.")
@@ -42,19 +43,23 @@ def compound_unique(about: About, *, column_list: Sequence[str]) -> RowRule:
     )
 
 
+_COMPARE = {
+    (True, False): operator.ge,
+    (True, True): operator.gt,
+    (False, False): operator.le,
+    (False, True): operator.lt,
+}
+
+
 def _monotone(about: About, *, strictly: bool, up: bool) -> RowRule:
     values = about.values()
     before = values.forward_fill().shift()
-    compare = {
-        (True, False): operator.ge,
-        (True, True): operator.gt,
-        (False, False): operator.le,
-        (False, True): operator.lt,
-    }[up, strictly]
+    compare = _COMPARE[up, strictly]
+    verb = "increases" if up else "decreases"
     return RowRule(
         ok=pl.when(values.is_not_null()).then(compare(values, before).fill_null(value=True)),
         test=None,
-        words=f"`{about.name}` {'increases' if up else 'decreases'}{'' if strictly else ' or stays'} row by row",
+        words=f"`{about.name}` {verb}{'' if strictly else ' or stays'} row by row",
         columns=(about.name,),
     )
 
@@ -72,7 +77,7 @@ def decreasing(about: About, *, strictly: bool = False) -> RowRule:
 
 
 def _pair(
-    about: About, first: str, second: str, compare: Callable[[object, object], object], words: str
+    about: About, first: str, second: str, compare: Callable[[Any, Any], Any], words: str
 ) -> RowRule:
     def test(row: Values) -> bool:
         a, b = row[first], row[second]
@@ -80,7 +85,7 @@ def _pair(
 
     a, b = about.schema.column(first), about.schema.column(second)
     if a.type is not b.type and not (a.is_numeric and b.is_numeric):
-        raise SchemaError(f"`{first}` is {a.type} and `{second}` is {b.type}: they do not compare.")
+        raise SchemaError(f"`{first}` is {a.type}, `{second}` is {b.type}: they do not compare.")
     ok = cast("pl.Expr", compare(about.values(first), about.values(second)))
     return RowRule(ok=ok, test=test, words=f"`{first}` {words} `{second}`", columns=(first, second))
 
@@ -89,9 +94,9 @@ def _pair(
 def a_greater_than_b(
     about: About,
     *,
-    column_A: str,
-    column_B: str,
-    or_equal: bool = False,  # noqa: N803 - GX's names
+    column_A: str,  # noqa: N803 - the name it has in GX
+    column_B: str,  # noqa: N803 - likewise
+    or_equal: bool = False,
 ) -> RowRule:
     """In each row where both are there, A is above B (or equal to it, if that is allowed)."""
     if or_equal:
@@ -100,6 +105,11 @@ def a_greater_than_b(
 
 
 @register_expectation("expect_column_pair_values_to_be_equal")
-def pair_equal(about: About, *, column_A: str, column_B: str) -> RowRule:  # noqa: N803 - GX's names
+def pair_equal(
+    about: About,
+    *,
+    column_A: str,  # noqa: N803 - the name it has in GX
+    column_B: str,  # noqa: N803 - likewise
+) -> RowRule:
     """In each row where both are there, A equals B."""
     return _pair(about, column_A, column_B, operator.eq, "equals")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +12,8 @@ from homeostat.core import Json
 from homeostat.data._rules import ColumnRule, RowRule
 
 __all__ = ["Counted", "Tally", "count", "examples"]
+
+Counting = RowRule | ColumnRule
 
 _EXAMPLES = 5
 _OFFSET = r"([zZ]|[+-]\d\d:?\d\d)\s*$"
@@ -42,9 +45,7 @@ class Tally:
     offsets: Mapping[str, list[str]] = field(default_factory=dict)
 
 
-def count(
-    lazy: pl.LazyFrame, rules: Sequence[RowRule | ColumnRule], text_times: Sequence[str] = ()
-) -> Tally:
+def count(lazy: pl.LazyFrame, rules: Sequence[Counting], text_times: Sequence[str] = ()) -> Tally:
     """Count everything in one query.
 
     Args:
@@ -53,28 +54,49 @@ def count(
         text_times: Text columns whose UTC offsets are wanted.
     """
     wanted = {f"{number}": rule for number, rule in enumerate(rules)}
-    query = [pl.len().alias("rows"), *(_offsets(name) for name in text_times)]
-    for key, rule in wanted.items():
-        query += _asked(key, rule)
+    known, query = _asked(wanted)
+    rows = [pl.len().alias("rows"), *(_offsets(name) for name in text_times)]
     try:
-        row = lazy.select(query).collect().row(0, named=True)
+        row = lazy.with_columns(known).select(rows + query).collect().row(0, named=True)
+        counted = {id(rule): _answer(key, rule, row) for key, rule in wanted.items()}
+        counted |= _exactly(lazy, [rule for rule in rules if counted[id(rule)].broken])
     except pl.exceptions.PolarsError:
         return _one_by_one(lazy, rules)
-    counted = {id(rule): _answer(key, rule, row) for key, rule in wanted.items()}
     offsets = {name: sorted(map(str, row[f"offsets {name}"])) for name in text_times}
     return Tally(row["rows"], counted, {name: mix for name, mix in offsets.items() if len(mix) > 1})
 
 
-def _asked(key: str, rule: RowRule | ColumnRule) -> list[pl.Expr]:
-    if isinstance(rule, ColumnRule):
-        return [rule.value.alias(f"{key} value")]
-    return [rule.ok.count().alias(f"{key} judged"), rule.ok.not_().sum().alias(f"{key} broken")]
+def _asked(wanted: Mapping[str, Counting]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Return the columns that say which rows conform, each computed once, and what to count."""
+    known, query = [], []
+    for key, rule in wanted.items():
+        if isinstance(rule, ColumnRule):
+            query.append(rule.value.alias(f"{key} value"))
+        elif rule.quick is not None:
+            judged, suspect = rule.quick
+            query += [judged.alias(f"{key} judged"), suspect.alias(f"{key} broken")]
+        else:
+            ok = pl.col(f"homeostat {key}")
+            known.append(rule.ok.alias(f"homeostat {key}"))
+            query += [ok.count().alias(f"{key} judged"), ok.not_().sum().alias(f"{key} broken")]
+    return known, query
 
 
-def _answer(key: str, rule: RowRule | ColumnRule, row: Mapping[str, object]) -> Counted:
+def _answer(key: str, rule: Counting, row: Mapping[str, Any]) -> Counted:
     if isinstance(rule, ColumnRule):
         return Counted(value=row[f"{key} value"])
-    return Counted(row[f"{key} judged"], row[f"{key} broken"])  # type: ignore[arg-type]
+    return Counted(row[f"{key} judged"], row[f"{key} broken"])
+
+
+def _exactly(lazy: pl.LazyFrame, rules: Sequence[Counting]) -> dict[int, Counted]:
+    """Count the rules, of those that a quick look could not clear, that have such a look."""
+    doubtful = [rule for rule in rules if isinstance(rule, RowRule) and rule.quick is not None]
+    if not doubtful:
+        return {}
+    slow = {f"{number}": replace(rule, quick=None) for number, rule in enumerate(doubtful)}
+    known, query = _asked(slow)
+    row = lazy.with_columns(known).select(query).collect().row(0, named=True)
+    return {id(rule): _answer(f"{n}", rule, row) for n, rule in enumerate(doubtful)}
 
 
 def _offsets(name: str) -> pl.Expr:
@@ -89,13 +111,15 @@ def _offsets(name: str) -> pl.Expr:
     )
 
 
-def _one_by_one(lazy: pl.LazyFrame, rules: Sequence[RowRule | ColumnRule]) -> Tally:
+def _one_by_one(lazy: pl.LazyFrame, rules: Sequence[Counting]) -> Tally:
     """Find the rules that cannot be computed, so that they do not hide the others."""
-    counted = {}
+    counted: dict[int, Counted] = {}
     for rule in rules:
+        known, query = _asked({"": rule})
         try:
-            row = lazy.select(_asked("", rule)).collect().row(0, named=True)
+            row = lazy.with_columns(known).select(query).collect().row(0, named=True)
             counted[id(rule)] = _answer("", rule, row)
+            counted |= _exactly(lazy, [rule] if counted[id(rule)].broken else [])
         except pl.exceptions.PolarsError as error:
             counted[id(rule)] = Counted(error=str(error).splitlines()[0])
     return Tally(lazy.select(pl.len()).collect().item(), counted)

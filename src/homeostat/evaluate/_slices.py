@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from homeostat.core import Finding, InputError, Verdict, suggest
+from homeostat.core import Finding, InputError, Json, Verdict, suggest
 from homeostat.evaluate._contrast import Contrast, contrast, exceedance
 from homeostat.evaluate._cuts import Cut, Slice, crossed, cut
 from homeostat.evaluate._measures import Measure, measure
@@ -87,21 +87,32 @@ def slices(
         raise InputError(f"`frame` must have {len(y)} rows as the label has, got {frame.height}.")
     judged = measure(metric)
     columns = judged.columns(y, q)
+    overall = judged.estimate(*columns)
+    judge = _Judge(
+        judged, overall and overall[0], _bound(at_least, at_most), tolerance, minimum, level
+    )
     day = None if blocks is None else block_codes(blocks, len(y))[0]
-    masks = list(_masks(frame, by, bins, minimum))
-    judge = _Judge(judged, at_least, at_most, tolerance, minimum, level)
-    contrasts = [
-        contrast(columns, mask, day, judged, level=level) if mask.sum() >= minimum else None
-        for _, mask in masks
-    ]
-    weight = _weights([str(one) for one, _ in masks], weights or {})
-    p_values = _adjusted([judge.p_value(found) for found in contrasts], weight)
+    found: list[tuple[Slice, int, Contrast | None]] = []
+    for one, mask in _masks(frame, by, bins, minimum):
+        n = int(mask.sum())
+        enough = n >= minimum
+        inside = contrast(columns, mask, day, judged, level=level) if enough else None
+        found.append((one, n, inside))
+    weight = _weights([str(one) for one, _, _ in found], weights or {})
+    p_values = _adjusted([judge.p_value(inside) for _, _, inside in found], weight)
     return [
-        judge.finding(one, int(mask.sum()), found, p_value, critical=heavy > 1)
-        for (one, mask), found, p_value, heavy in zip(
-            masks, contrasts, p_values, weight, strict=True
-        )
+        judge.finding(one, n, inside, p_value, critical=heavy > 1)
+        for (one, n, inside), p_value, heavy in zip(found, p_values, weight, strict=True)
     ]
+
+
+def _bound(at_least: float | None, at_most: float | None) -> tuple[float, int] | None:
+    """Return the bound, and on which side of it a value should be."""
+    if at_least is not None and at_most is not None:
+        raise InputError("A metric is bounded on one side: pass `at_least` or `at_most`, not both.")
+    if at_least is not None:
+        return at_least, 1
+    return None if at_most is None else (at_most, -1)
 
 
 def _masks(
@@ -146,18 +157,15 @@ class _Judge:
     """What is asked of every slice, and what to say of one."""
 
     measure: Measure
-    at_least: float | None
-    at_most: float | None
+    overall: float | None
+    bound: tuple[float, int] | None
     tolerance: float
     minimum: int
     level: float
 
     def breach(self, value: float) -> float | None:
-        """Return by how much a value breaks the bound that it breaks most; None for no bound."""
-        breaches = [] if self.at_least is None else [self.at_least - value]
-        if self.at_most is not None:
-            breaches.append(value - self.at_most)
-        return max(breaches, default=None)
+        """Return by how much a value breaks the bound; below 0 it keeps it."""
+        return None if self.bound is None else self.bound[1] * (self.bound[0] - value)
 
     def p_value(self, found: Contrast | None) -> float | None:
         breach = None if found is None else self.breach(found.inside)
@@ -171,6 +179,13 @@ class _Judge:
         self, one: Slice, n: int, found: Contrast | None, p_value: float | None, *, critical: bool
     ) -> Finding:
         metric, subject = self.measure.name, str(one)
+        evidence: dict[str, Json] = {
+            "metric": metric,
+            "n": n,
+            "overall": self.overall,
+            "slice": one.to_json(),
+            "critical": critical,
+        }
         if found is None or p_value is None:
             few = f"{n:,} rows are too few"
             why = few if n < self.minimum else "too few blocks, one class, or no other rows"
@@ -179,41 +194,37 @@ class _Judge:
                 subject=subject,
                 verdict=Verdict.UNKNOWN,
                 summary=f"{metric} of {subject} is unknown: {why}.",
-                evidence={"metric": metric, "n": n, "slice": one.to_json(), "critical": critical},
+                evidence=evidence,
             )
-        breach = self.breach(found.inside)
-        sure = p_value < 1 - self.level
-        if breach is None:
-            verdict = Verdict.WARN if sure else Verdict.OK
-        elif breach > 0:
-            verdict = Verdict.FAIL if sure or critical else Verdict.WARN
-        else:
-            verdict = Verdict.OK
-        bound = self.at_most if self.at_least is None else self.at_least
-        asked = "" if breach is None else f", {'breaks' if breach > 0 else 'keeps'} {bound:g}"
-        rest = ""
-        if found.worse is not None:
-            side = "worse" if found.worse > 0 else "better"
-            rest = f", {abs(found.worse):.3g} {side} than the rest"
+        ends: dict[str, Json] = {"low": found.interval.low, "high": found.interval.high}
         return Finding(
             check="slice.metric",
             subject=subject,
-            verdict=verdict,
+            verdict=self._verdict(found, sure=p_value < 1 - self.level, critical=critical),
             summary=(
                 f"{metric} of {subject} is {found.inside:.4g} {found.interval} over {n:,} rows"
-                f"{asked}{rest} (p = {p_value:.2g})."
+                f"{self._words(found)} (p = {p_value:.2g})."
             ),
             statistic=found.inside,
-            threshold=found.outside if bound is None else bound,
+            threshold=found.outside if self.bound is None else self.bound[0],
             p_value=p_value,
             effect=found.worse,
-            evidence={
-                "metric": metric,
-                "n": n,
-                "low": found.interval.low,
-                "high": found.interval.high,
-                "rest": found.outside,
-                "slice": one.to_json(),
-                "critical": critical,
-            },
+            evidence=evidence | ends | {"rest": found.outside},
         )
+
+    def _verdict(self, found: Contrast, *, sure: bool, critical: bool) -> Verdict:
+        breach = self.breach(found.inside)
+        if breach is None:
+            return Verdict.WARN if sure else Verdict.OK
+        if breach <= 0:
+            return Verdict.OK
+        return Verdict.FAIL if sure or critical else Verdict.WARN
+
+    def _words(self, found: Contrast) -> str:
+        words, breach = "", self.breach(found.inside)
+        if self.bound is not None and breach is not None:
+            words = f", {'breaks' if breach > 0 else 'keeps'} {self.bound[0]:g}"
+        if found.worse is None:
+            return words
+        side = "worse" if found.worse > 0 else "better"
+        return f"{words}, {abs(found.worse):.3g} {side} than the rest"

@@ -172,9 +172,8 @@ def _evaluate(frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]) -> dict[s
         if frame.height == 1:
             return frame.select(named).to_dict()
         return {name: frame.select(one)[name] for name, one in zip(expressions, named, strict=True)}
-    except pl.exceptions.ColumnNotFoundError as error:
-        needed = {name for one in named for name in one.meta.root_names()}
-        require(frame, sorted(needed))
+    except pl.exceptions.PolarsError as error:
+        require(frame, sorted({name for one in named for name in one.meta.root_names()}))
         raise SchemaError(f"A feature cannot be computed: {error}.") from error
 
 

@@ -11,7 +11,7 @@ from threading import Lock
 
 import polars as pl
 
-from homeostat.core import InputError, duration
+from homeostat.core import InputError, SchemaError, duration
 from homeostat.features._feature import FeatureSet
 from homeostat.features._point_in_time import (
     RecentMean,
@@ -129,12 +129,14 @@ class _State:
         self._tracks: defaultdict[tuple[object, ...], _Track] = defaultdict(_Track)
         self._newest = self._swept = _NEVER
         self._forgotten = _NEVER
+        self._types: dict[str, pl.DataType] = {}
 
     def observe(self, events: pl.DataFrame) -> None:
         wanted = self.definition
         kept, times, fixed = known_events(
             events, value=wanted.value, known_at=wanted.known_at, by=wanted.by
         )
+        self._agree(events)
         if not times.size:
             return
         keys = [f"key{number}" for number in range(len(wanted.by))]
@@ -151,7 +153,8 @@ class _State:
 
     def answer(self, rows: pl.DataFrame) -> pl.Series:
         by = self.definition.by
-        keys = zip(*(require(rows, by)[name].to_list() for name in by), strict=True)
+        self._agree(require(rows, by))
+        keys = zip(*(rows[name].to_list() for name in by), strict=True)
         ends = instants(rows, self.definition.at).tolist()
         means = []
         for key, end in zip(keys if by else [()] * rows.height, ends, strict=True):
@@ -164,6 +167,13 @@ class _State:
             track = None if None in key else self._tracks.get(key)
             means.append(None if track is None else track.mean(start, end))
         return pl.Series(self.definition.value, means, pl.Float64)
+
+    def _agree(self, frame: pl.DataFrame) -> None:
+        """Raise unless keys have the types they had before: a 7 does not find a "7"."""
+        for name in self.definition.by:
+            held = self._types.setdefault(name, frame.schema[name])
+            if held != frame.schema[name]:
+                raise SchemaError(f"`{name}` was {held}, now it is {frame.schema[name]}.")
 
     def _forget(self, newest: int) -> None:
         """Drop what no request may ask for, once a window has passed since the last time."""

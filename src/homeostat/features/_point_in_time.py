@@ -96,13 +96,15 @@ def recent_mean(
     position = event_code * (ticks.size + 1) + np.searchsorted(ticks, times)
     order = np.argsort(position, kind="stable")
     position, total = position[order], np.concatenate([[0], np.cumsum(fixed[order])])
-    start = query_code * (ticks.size + 1)
+    grouped = np.argsort(query_code, kind="stable")  # neighbours look in the same place: quicker
+    start, asked = query_code[grouped] * (ticks.size + 1), asked[grouped]
     first = np.searchsorted(position, start + np.searchsorted(ticks, asked - span))
     last = np.searchsorted(position, start + np.searchsorted(ticks, asked))
-    count = np.where(query_code < 0, 0, last - first)
+    count = np.where(start < 0, 0, last - first)
+    mean = np.full(queries.height, np.nan)
     with np.errstate(invalid="ignore"):
-        mean = (total[last] - total[first]) * _RESOLUTION / count
-    return pl.Series(value, mean).set(pl.Series(count == 0), None)
+        mean[grouped] = (total[last] - total[first]) * _RESOLUTION / count
+    return pl.Series(value, mean).fill_nan(None)
 
 
 def known_events(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from homeostat.adapt import DataWindow, Trigger, every
+from homeostat.adapt import DataWindow, Trigger, every, everything
 from homeostat.core import Clock, Engine, Finding, Model, Schema, SchemaError, duration, suggest
 from homeostat.data import Dataset
 from homeostat.evaluate import GateContext
@@ -86,21 +86,27 @@ class Retrain:
     """When and how the model is trained again: one policy, to be run live or replayed.
 
     Args:
+        model: Makes a fresh model.
         name: What people call the policy.
         when: Triggers; any of them suffices. None at all means never.
-        how: ``"scratch"`` (stateless), or a stateful update: ``"partial_fit"``, ``"continue"``,
-            ``"refit"``, ``"leaf-head"``.
-        on: Which rows it learns from.
-        model: Makes the fresh model; None takes the system's last phase.
+        how: ``"scratch"`` (stateless), or a stateful update of `homeostat.adapt.update`:
+            ``"partial_fit"``, ``"continue"``, ``"refit"``, ``"leaf-head"``.
+        on: Which rows a fit from scratch learns from.
+        rebuild_every: How often a stateful model is fitted from scratch all the same.
         release: How the challenger is tried; None takes the system's rollout.
     """
 
+    model: Callable[[], Model]
     name: str = "weekly"
     when: Sequence[Trigger] = field(default_factory=lambda: (every("7d"),))
     how: str = "scratch"
-    on: DataWindow | None = None
-    model: Callable[[], Model] | None = None
+    on: DataWindow = field(default_factory=everything)
+    rebuild_every: str | timedelta | None = None
     release: Rollout | None = None
+
+    def rebuilds(self, age: timedelta) -> bool:
+        """Say whether a model last fitted from scratch so long ago is to be fitted anew."""
+        return self.rebuild_every is not None and age >= duration(self.rebuild_every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ class System:
         gates: What a model must pass before release; each answers with findings.
         release: Shadow, canary, guardrails.
         watch: What is watched once it is live.
-        retrain: When and how it is trained again.
+        retrain: When and how it is trained again; None is weekly, with the last model.
         leak_scan: Whether features without a known-at rule are searched for leaks.
         seed: For everything random.
 
@@ -136,7 +142,7 @@ class System:
     gates: Sequence[Gate] = ()
     release: Rollout = field(default_factory=Rollout)
     watch: Watch = field(default_factory=Watch)
-    retrain: Retrain = field(default_factory=Retrain)
+    retrain: Retrain | None = None
     leak_scan: bool = True
     seed: int = 0
 
@@ -146,6 +152,11 @@ class System:
             self.schema.column(name)
         if not self.models:
             raise SchemaError("A system needs at least one model.")
+
+    @property
+    def policy(self) -> Retrain:
+        """When and how it is trained again."""
+        return self.retrain or Retrain(model=list(self.models.values())[-1])
 
     def but(self, **changes: Any) -> System:  # noqa: ANN401 - any field of the declaration
         """Return the system with some fields changed."""
@@ -168,7 +179,7 @@ class System:
         until: datetime | None = None,
     ) -> None:
         """Keep the released model right: watch, relearn, release, until told to stop."""
-        from homeostat.loop._replay import live  # noqa: PLC0415 - likewise
+        from homeostat.loop._live import live  # noqa: PLC0415 - likewise
 
         live(self, record, clock=clock, until=until)
 

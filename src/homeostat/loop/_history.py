@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from homeostat.core import KnownAt, SchemaError
 from homeostat.loop._declaration import Outcome
+from homeostat.stats import Floats
 
-__all__ = ["NEVER", "History", "instant"]
+__all__ = ["NEVER", "History", "instant", "moved"]
 
 NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,10 +121,32 @@ class History:
         """Return when the prediction of a row is made."""
         return _EPOCH + timedelta(microseconds=int(self.predicted_at[row]))
 
+    def places_of(self, earlier: History) -> NDArray[np.int64]:
+        """Return where the rows of an earlier reading stand in this one, (m,); -1 where gone.
+
+        Raises:
+            SchemaError: If keys do not tell rows apart.
+        """
+        mine = pl.DataFrame({"key": self.keys, "place": np.arange(len(self))})
+        if mine["key"].is_duplicated().any():
+            raise SchemaError("Rows that are read anew need a key: give columns the role `key`.")
+        found = pl.DataFrame({"key": earlier.keys}).join(
+            mine, on="key", how="left", maintain_order="left"
+        )
+        return np.asarray(found["place"].fill_null(-1).to_numpy(), dtype=np.int64)
+
     @property
     def days(self) -> NDArray[np.int64]:
         """(n,) The UTC day of each prediction, in days since 1970: the block for bootstraps."""
         return self.predicted_at // 86_400_000_000
+
+
+def moved(values: Floats, places: NDArray[np.int64], rows: int) -> Floats:
+    """Return values at their new places in an array of so many rows; NaN elsewhere."""
+    kept = places >= 0
+    result = np.full(rows, np.nan)
+    result[places[kept]] = values[kept]
+    return result
 
 
 def _time(frame: pl.DataFrame, rule: str) -> pl.Expr:

@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homeostat.adapt import TriggerState
-from homeostat.core import Finding
-from homeostat.loop._history import History, instant
-from homeostat.loop._relearn import Relearning
+from homeostat.core import Finding, Json
+from homeostat.loop._history import History, instant, moved
+from homeostat.loop._relearn import relearn
 from homeostat.loop._trial import Trial
 from homeostat.loop._version import Version
-from homeostat.loop._watching import Watcher
+from homeostat.loop._watching import Answered, Watcher
 from homeostat.serve import Rollout, Step
 
 if TYPE_CHECKING:
     from homeostat.loop._declaration import Retrain, System
+    from homeostat.loop._live import Publisher
     from homeostat.record import Run
 
 __all__ = ["Operation"]
@@ -42,6 +43,7 @@ class Operation:
         watcher: What is watched.
         champion: The version that answers at the start.
         at: Where the operation stands.
+        publisher: Tells servers what to answer with; None in replay.
     """
 
     system: System
@@ -51,12 +53,14 @@ class Operation:
     watcher: Watcher
     champion: Version
     at: datetime
+    publisher: Publisher | None = None
     trial: Trial | None = None
     probation: Trial | None = None
     retrains: int = 0
     promotions: int = 0
     rejections: int = 0
     alarms: int = 0
+    windows: int = 0
     cpu_s: float = 0.0
     shown: NDArray[np.float64] = field(init=False, repr=False)
     _since_update: list[Finding] = field(init=False, repr=False)
@@ -84,11 +88,32 @@ class Operation:
         self._relearn(end)
         self.at = end
 
+    def summary(self) -> dict[str, Json]:
+        """Return what happened so far, in numbers."""
+        return {
+            "retrains": self.retrains,
+            "promotions": self.promotions,
+            "rejections": self.rejections,
+            "alarms": self.alarms,
+            "cpu_s": round(self.cpu_s, 3),
+        }
+
     def challenge(self, challenger: Version, at: datetime) -> None:
         """Put a version into shadow beside the champion."""
         self.trial = Trial(challenger, self.champion, self.rollout, at, len(self.history))
         names = {"challenger": challenger.name, "champion": self.champion.name}
         self.run.event("shadow", names, at=at)
+        if self.publisher is not None:
+            self.publisher.shadow(challenger)
+
+    def refresh(self, history: History) -> None:
+        """Go on with rows and outcomes read anew; answers stay with the rows they belong to."""
+        places = history.places_of(self.history)
+        self.shown = moved(self.shown, places, len(history))
+        for trial in (self.trial, self.probation):
+            if trial is not None:
+                trial.move(places, len(history))
+        self.history = history
 
     def _predict(self, rows: slice) -> None:
         features, keys = self.history.features[rows], self.history.keys[rows]
@@ -102,21 +127,28 @@ class Operation:
     def _watch(self, rows: slice, end: datetime) -> None:
         """Look at this window's features and predictions, and at the last one's outcomes."""
         before = self.history.predicted(self.at - (end - self.at), self.at)
-        known = self.history.known_at[before] < instant(end)
         look = self.watcher.look(
-            self.at,
-            features=self.history.features[rows],
-            predictions=self.shown[rows],
-            label_before=np.where(known, self.history.label[before], np.nan),
-            predictions_before=self.shown[before],
+            self.at, self.history.features[rows], self._answered(rows), self._answered(before, end)
         )
         if look.metrics:
-            self.run.log(look.metrics, step=look.step)
-        self.run.find_all(look.findings, at=end)
+            self.run.log(look.metrics, step=self.windows - 1)
+        for at, findings in look.findings:
+            self.run.find_all(findings, at=at)
         for alarm in look.alarms:
-            self.alarms += 1
-            self.run.event("alarm", alarm, at=end)
-        self._since_update += look.findings
+            page = alarm.severity == "page"
+            self.alarms += page and alarm.change == "opened"
+            self.run.event("alarm" if page else "note", alarm.to_json(), at=self.at)
+        self._since_update += look.pages
+        self.windows += 1
+
+    def _answered(self, rows: slice, now: datetime | None = None) -> Answered:
+        """Return what was predicted, with the outcomes known by ``now``; none without."""
+        known = now is not None and self.history.known_at[rows] < instant(now)
+        return Answered(
+            self.history.predicted_at[rows],
+            self.shown[rows],
+            np.where(known, self.history.label[rows], np.nan),
+        )
 
     def _judge_trials(self, learned: NDArray[np.int64], end: datetime) -> None:
         if self.probation is not None:
@@ -131,8 +163,12 @@ class Operation:
         told |= {"champion": trial.champion.name, "summary": step.summary}
         if step.action == "advance":
             self.run.event("canary", told | {"share": step.share}, at=end)
+            if self.publisher is not None:
+                self.publisher.canary(trial.challenger, step.share)
         elif step.action == "promote":
             self.run.event("promote", told | {"replaced": self.champion.name}, at=end)
+            if self.publisher is not None:
+                self.publisher.promote(trial.challenger)
             self.promotions += 1
             self.probation = Trial(
                 trial.challenger, self.champion, self._hold(), end, len(self.history), live=True
@@ -141,6 +177,8 @@ class Operation:
         elif step.action == "rollback":
             kind = "rollback" if step.stage != "shadow" else "reject"
             self.run.event(kind, told, at=end)
+            if self.publisher is not None:
+                self.publisher.end()
             self.rejections += 1
             self.trial = None
         if step.action != "continue":
@@ -149,15 +187,15 @@ class Operation:
     def _hold(self) -> Rollout:
         """Return how a version must hold up after release: for a while, beside what it replaced."""
         hold = self.rollout.soak
-        return replace(
-            self.rollout, shadow=hold, patience=hold, canary=(), undecided="promote"
-        )
+        return replace(self.rollout, shadow=hold, patience=hold, canary=(), undecided="promote")
 
     def _after_release(self, probation: Trial, step: Step, end: datetime) -> None:
         if step.action == "rollback":
             told = {"version": probation.challenger.name, "summary": step.summary}
             self.run.event("rollback", told | {"restored": probation.champion.name}, at=end)
             self.run.find_all(step.findings, at=end)
+            if self.publisher is not None:
+                self.publisher.promote(probation.champion)
             self.champion = probation.champion
             self.rejections += 1
             self.trial = None
@@ -176,17 +214,24 @@ class Operation:
         reason = next(filter(None, (trigger.due(state) for trigger in self.policy.when)), None)
         if reason is None:
             return
-        learned = Relearning(self.system, self.policy, self.history).run(
-            self.champion, f"v{self.retrains + 1}", end
+        made = relearn(
+            self.policy,
+            self.history,
+            self.champion,
+            name=f"v{self.retrains + 1}",
+            now=end,
+            shifted_at=self.watcher.shifted_at,
         )
         self._last_update, self._since_update = end, []
-        if learned is None:
+        if made is None:
             return
-        challenger, cost = learned
+        challenger, report = made
         self.retrains += 1
-        self.cpu_s += cost.cpu_s
+        self.cpu_s += report.cost.cpu_s
         told = {"version": challenger.name, "how": challenger.how, "reason": reason}
         self.run.event(
-            "retrain", told | {"rows": challenger.rows, "cpu_s": round(cost.cpu_s, 3)}, at=end
+            "retrain",
+            told | {"rows": challenger.rows, "cpu_s": round(report.cost.cpu_s, 3)},
+            at=end,
         )
         self.challenge(challenger, end)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
@@ -12,19 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from homeostat import data
-from homeostat.core import Clock, Engine, InputError, Json, LocalEngine, SimulatedClock
+from homeostat.core import Engine, InputError, LocalEngine, SimulatedClock
 from homeostat.loop._declaration import Retrain, System
 from homeostat.loop._history import History
-from homeostat.loop._operation import Operation
-from homeostat.loop._run import Release, open_record, run
+from homeostat.loop._live import begin, history_of, keep
+from homeostat.loop._run import Release, open_record, package_of, run
 from homeostat.loop._stages import code_digest
-from homeostat.loop._table import conclusion, policy_table
+from homeostat.loop._table import policy_table
 from homeostat.loop._version import Version
-from homeostat.loop._watching import Watcher
 from homeostat.record import Record
-from homeostat.serve import unpack
 
 __all__ = ["Replay", "replay"]
 
@@ -59,6 +58,7 @@ class _Task:
     end: datetime
     model: str
     baseline: str
+    fresh: datetime
     key: str
 
 
@@ -93,7 +93,7 @@ def replay(
     """
     opened = open_record(record)
     first, last = _day(start), _day(end)
-    chosen = tuple(policies) or (system.retrain,)
+    chosen = tuple(policies) or (system.policy,)
     if first >= last:
         raise InputError(f"A replay ends after it starts, got {first:%F} to {last:%F}.")
     if len({policy.name for policy in chosen}) < len(chosen):
@@ -109,7 +109,7 @@ def replay(
     for task, run_id in zip(todo, results, strict=True):
         done[task.policy.name] = run_id
         _tell(on_policy, task.policy.name, "done")
-    history = _history(system, last)
+    history = history_of(system, SimulatedClock(last))
     return _report(opened, system, history, {p.name: done[p.name] for p in chosen}, cached)
 
 
@@ -144,13 +144,14 @@ def _task(
         release.baseline.id,
     ]
     return _Task(
-        system,
+        system.but(gates=()),
         policy,
         record.path,
         start,
         end,
         release.model.id,
         release.baseline.id,
+        release.trained_until,
         sha256("\0".join(parts).encode()).hexdigest(),
     )
 
@@ -164,61 +165,41 @@ def _earlier(record: Record, task: _Task) -> str | None:
     return None
 
 
-def _history(system: System, end: datetime) -> History:
-    return History.of(
-        system.source(SimulatedClock(end)).collect(),
-        features=system.features,
-        outcome=system.outcome,
-        predicted_at=system.schema.predicted_at or system.schema.time,
-        key=system.schema.key,
-    )
-
-
 def replay_policy(task: _Task) -> str:
     """Replay one policy day by day, in this process; return the id of its run."""
     system, policy = task.system, task.policy
-    history = _history(system, task.end)
-    with Record(task.record) as record:
-        model, baseline = record.artifact(task.model), record.artifact(task.baseline)
-        config = {
-            "key": task.key,
-            "start": task.start.date().isoformat(),
-            "end": task.end.date().isoformat(),
-            "policy": policy.name,
-            "how": policy.how,
-            "when": [str(trigger) for trigger in policy.when],
+    history = history_of(system, SimulatedClock(task.end))
+    config = {
+        "key": task.key,
+        "start": task.start.date().isoformat(),
+        "end": task.end.date().isoformat(),
+        "policy": policy.name,
+        "how": policy.how,
+        "when": [str(trigger) for trigger in policy.when],
+    }
+    with (
+        Record(task.record) as record,
+        record.start_run("replay", policy.name, system=system.name, config=config) as run_,
+    ):
+        released = package_of(run_.use(task.model)).model
+        baseline = package_of(run_.use(task.baseline)).model
+        operation = begin(
+            system,
+            policy,
+            history,
+            run_,
+            release=Version("v0", released, task.start, "scratch", 0),
+            baseline=Version("baseline", baseline, task.start, "scratch", 0),
+            fresh=task.fresh,
+        )
+        keep(operation, SimulatedClock(task.start), task.end)
+        operation.watcher.save(run_, system.name)
+        files = {
+            _SHOWN: _array_bytes(operation.shown.astype(np.float32)),
+            "summary.json": json.dumps(operation.summary()).encode(),
         }
-        with record.start_run("replay", policy.name, system=system.name, config=config) as run_:
-            released = Version("v0", _unpacked(run_.use(model)).model, task.start, "scratch", 0)
-            champion = Version("baseline", _unpacked(baseline).model, task.start, "scratch", 0)
-            operation = Operation(
-                system,
-                policy,
-                history,
-                run_,
-                Watcher.of(system, history, released.model, task.start),
-                champion,
-                task.start,
-            )
-            operation.challenge(released, task.start)
-            keep(operation, SimulatedClock(task.start), task.end)
-            files = {_SHOWN: _array_bytes(operation.shown.astype(np.float32))}
-            files["summary.json"] = json.dumps(operation.summary()).encode()
-            run_.make(f"{system.name}-replay-{policy.name}", "replayed", files)
-            operation.watcher.save(run_, system.name, policy.name)
-        return run_.id
-
-
-def keep(operation: Operation, clock: Clock, until: datetime | None) -> None:
-    """Tick a window at a time until told to stop: the loop itself, live and in replay."""
-    step = operation.system.watch.length
-    while until is None or operation.at < until:
-        clock.sleep_until(operation.at + step)
-        operation.tick(operation.at + step)
-
-
-def _unpacked(artifact: Artifact) -> PackagedModel:
-    return unpack({name: artifact.read(name) for name in artifact.files if name != ANSWERS})
+        run_.make(f"{system.name}-replay-{policy.name}", "replayed", files)
+    return run_.id
 
 
 def _array_bytes(array: NDArray[np.float32]) -> bytes:
@@ -242,11 +223,12 @@ def _report(
         shown[name] = np.load(BytesIO(artifact.read(_SHOWN)), allow_pickle=False).astype(float)
         summaries[name] = json.loads(artifact.read("summary.json"))
         used.append(artifact)
-    table = policy_table(history.label, history.days, shown, summaries, rng=system.seed)
-    said = conclusion(table)
+    table, said = policy_table(history.label, history.days, shown, summaries, rng=system.seed)
     with record.start_run("compare", "policies", system=system.name) as run_:
         for artifact in used:
             run_.use(artifact)
         content = json.dumps(table.to_dicts()).encode()
-        run_.make(f"{system.name}-policies", "replay-table", {"table.json": content}, {"said": said})
+        run_.make(
+            f"{system.name}-policies", "replay-table", {"table.json": content}, {"said": said}
+        )
     return Replay(table, said, dict(runs), cached)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -20,15 +21,16 @@ from homeostat.loop._declaration import System
 from homeostat.loop._history import History
 from homeostat.loop._stages import Made, Stages
 from homeostat.record import Artifact, Record, Run
-from homeostat.serve import pack, unpack
+from homeostat.serve import PackagedModel, pack, unpack
 from homeostat.stats import Floats, log_losses, paired_difference
 
 if TYPE_CHECKING:
     from homeostat.split import Splits
 
-__all__ = ["Release", "open_record", "run"]
+CHAMPION = "production"  # the alias that servers follow
+__all__ = ["Release", "open_record", "package_of", "run"]
 
-_ANSWERS = "answers.npz"
+ANSWERS = "answers.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Release:
         run_id: The round in the record.
         model: The packaged model, as an artifact.
         baseline: The best of the simpler models, as a package: what the model must replace.
+        schema: Of the features, as a request must have them.
+        trained_until: No later row was trained on.
         phases: Each model with its loss and how it differs from the one before.
         findings: Everything the round judged.
         cached: Whether no stage had to be run again.
@@ -49,6 +53,8 @@ class Release:
     run_id: str
     model: Artifact
     baseline: Artifact
+    schema: Schema
+    trained_until: datetime
     phases: tuple[Mapping[str, Json], ...]
     findings: tuple[Finding, ...]
     cached: bool
@@ -67,6 +73,11 @@ class Release:
 def open_record(record: Record | Path | str) -> Record:
     """Return a record, given itself or its folder."""
     return record if isinstance(record, Record) else Record(record)
+
+
+def package_of(artifact: Artifact) -> PackagedModel:
+    """Read the model of an artifact back, every byte checked."""
+    return unpack({name: artifact.read(name) for name in artifact.files if name != ANSWERS})
 
 
 def run(
@@ -106,10 +117,6 @@ class _Answers:
     test: Floats
     cpu_s: float
 
-    def package(self) -> dict[str, bytes]:
-        """Return the files of the model, without its predictions."""
-        return {n: self.artifact.read(n) for n in self.artifact.files if n != _ANSWERS}
-
 
 @dataclass(slots=True)
 class _Round:
@@ -141,6 +148,8 @@ class _Round:
             self.parent.id,
             model,
             answers[baseline].artifact,
+            self._feature_schema(),
+            self.splits.boundaries["train"][1],
             tuple(phases),
             findings,
             self.stages.all_cached,
@@ -209,9 +218,7 @@ class _Round:
             train = self.splits.take("train", self.frame)
             findings = split.check_known_at(train, system.schema, system.features)
             if system.leak_scan:
-                findings += split.scan_leaks(
-                    train, system.schema, system.features, rng=system.seed
-                )
+                findings += split.scan_leaks(train, system.schema, system.features, rng=system.seed)
             leaks = sorted({found.subject for found in findings if found.verdict == "fail"})
             summary = f"refused: {', '.join(leaks)}" if leaks else "none found"
             return Made(summary, findings)
@@ -251,7 +258,7 @@ class _Round:
             return Made(
                 f"fitted on {rows:,} rows in {cost.cpu_s:.1f} CPU-s",
                 (),
-                files | {_ANSWERS: stored.getvalue()},
+                files | {ANSWERS: stored.getvalue()},
                 "trained",
                 {"family": model.family, "rows": rows, "cpu_s": cost.cpu_s},
             )
@@ -260,7 +267,7 @@ class _Round:
         made = self.stages.stage("train", make, key=key, uses=[self.rows], name=name)
         if made.artifact is None:
             raise AssertionError
-        with np.load(BytesIO(made.artifact.read(_ANSWERS)), allow_pickle=False) as stored:
+        with np.load(BytesIO(made.artifact.read(ANSWERS)), allow_pickle=False) as stored:
             return _Answers(
                 made.artifact, stored["validation"], stored["test"], float(stored["cpu_s"])
             )
@@ -275,14 +282,16 @@ class _Round:
         comparison = evaluate.compare(label, given, blocks=days, rng=self.system.seed)
         best, baseline = _ladder(label, given, days)
         phases = _phase_rows(comparison, answers, best)
-        test = self.splits.test
 
         def make() -> Made:
             return Made(
                 f"best: {best}",
-                [*comparison.findings, *self._judged(answers[best].test)],
-                {"phases.json": json.dumps(phases).encode(), **self._pictures(answers[best].test)},
-                "evaluation",
+                [*comparison.findings, *(judged := self._judged(answers[best].test))],
+                reports={
+                    "phases": phases,
+                    "slices": _slice_rows(judged),
+                    "calibration": dict(judged[0].evidence),
+                },
             )
 
         key = (*self.key, *(answer.artifact.id for answer in answers.values()))
@@ -299,22 +308,15 @@ class _Round:
             found += evaluate.slices(label, p, frame, by=by, blocks=days)
         return found
 
-    def _pictures(self, p: Floats) -> dict[str, bytes]:
-        """Return the slices and the calibration curve in the form a page draws."""
-        found = self._judged(p)
-        return {
-            "slices.json": json.dumps(_slice_rows(found)).encode(),
-            "calibration.json": json.dumps(dict(found[0].evidence)).encode(),
-        }
-
     def _gates(self, answers: Mapping[str, _Answers], best: str, baseline: str) -> None:
-        test, names = self.splits.test, list(self.system.features)
-        package = unpack(answers[best].package())
+        test = self.splits.test
+        seen = dict.fromkeys([*self.system.features, *self.system.schema.having("slice")])
+        package = package_of(answers[best].artifact)
 
         def make() -> Made:
             context = evaluate.GateContext(
                 schema=self.system.schema,
-                features=self.splits.take("test", self.frame).select(names),
+                features=self.splits.take("test", self.frame).select(list(seen)),
                 label=self.label[test],
                 prediction=answers[best].test,
                 model=package.model,
@@ -331,12 +333,12 @@ class _Round:
         self.stages.stage("gates", make, key=key, uses=used, blocks=True)
 
     def _release(self, answers: Mapping[str, _Answers], best: str) -> Artifact:
-        files, chosen = answers[best].package(), answers[best].artifact
+        chosen = answers[best].artifact
 
         def make() -> Made:
             sample = self.splits.take("test", self.frame).head(3)
             packed = pack(
-                unpack(files).model,
+                package_of(chosen).model,
                 self._feature_schema(),
                 sample=sample,
                 metadata={
@@ -346,18 +348,29 @@ class _Round:
                     "trained_until": str(self.splits.boundaries["train"][1]),
                 },
             )
-            return Made(f"packaged {best}", (), packed, "model", {"phase": best})
+            return Made(
+                f"packaged {best}", (), packed, "model", {"phase": best}, name=self.system.name
+            )
 
         key = (*self.key, chosen.id)
         made = self.stages.stage("release", make, key=key, uses=[chosen, self.rows])
         if made.artifact is None:
             raise AssertionError
-        record = self.stages.record
-        record.alias(made.artifact, "candidate", self.parent)
+        self._alias(made.artifact)
         return made.artifact
 
+    def _alias(self, model: Artifact) -> None:
+        """Name the candidate; where nothing is in production yet, it is that too."""
+        record = self.stages.record
+        record.alias(model, "candidate", self.parent)
+        known = record.artifacts(name=self.system.name)["aliases"].explode()
+        if CHAMPION not in known:
+            record.alias(model, CHAMPION, self.parent)
 
-def _ladder(label: Floats, answers: Mapping[str, Floats], days: NDArray[np.int64]) -> tuple[str, str]:
+
+def _ladder(
+    label: Floats, answers: Mapping[str, Floats], days: NDArray[np.int64]
+) -> tuple[str, str]:
     """Climb the phases: one replaces another only where it is shown to lose less.
 
     Returns:
@@ -384,19 +397,21 @@ def _phase_rows(
         found = words.get(model.name)
         gap = None if model.difference is None else model.difference
         ends = None if gap is None else gap.interval
-        rows.append({
-            "phase": number,
-            "name": model.name,
-            "logloss": model.loss,
-            "auc": model.auc,
-            "difference": None if gap is None else gap.mean,
-            "low": None if ends is None else ends.low,
-            "high": None if ends is None else ends.high,
-            "verdict": "" if found is None else found.verdict.value,
-            "words": "" if found is None else found.summary,
-            "cpu_s": answers[model.name].cpu_s,
-            "chosen": model.name == best,
-        })
+        rows.append(
+            {
+                "phase": number,
+                "name": model.name,
+                "logloss": model.loss,
+                "auc": model.auc,
+                "difference": None if gap is None else gap.mean,
+                "low": None if ends is None else ends.low,
+                "high": None if ends is None else ends.high,
+                "verdict": "ok" if found is None else found.verdict.value,
+                "words": "" if found is None else found.summary,
+                "cpu_s": answers[model.name].cpu_s,
+                "chosen": model.name == best,
+            }
+        )
     return rows
 
 

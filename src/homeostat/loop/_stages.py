@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -41,6 +40,8 @@ class Made:
         files: What it made, by file name.
         type: Type of the artifact that holds the files.
         metadata: Of the artifact.
+        name: Of the artifact; by the stage unless told.
+        reports: Further artifacts for people to look at: JSON, by type.
     """
 
     summary: str
@@ -48,6 +49,8 @@ class Made:
     files: Mapping[str, bytes] = field(default_factory=dict)
     type: str = ""
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    name: str = ""
+    reports: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,11 @@ class Stages:
             run.find_all(findings)
             artifact = None
             if made.files:
-                title = f"{self.system}-{name or made.type}"
+                title = made.name or f"{self.system}-{name or made.type}"
                 artifact = run.make(title, made.type, made.files, metadata=made.metadata)
+            for type_, report in made.reports.items():
+                content = json.dumps(report).encode()
+                run.make(f"{self.system}-{type_}", type_, {f"{type_}.json": content})
             run.event("made", {"summary": made.summary})
         return Stage(name, made.summary, findings, artifact, cached=False, run_id=run.id)
 

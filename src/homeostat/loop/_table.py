@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Json
-from homeostat.stats import Floats, auc, log_losses, paired_difference
+from homeostat.adapt import Option, cheapest_indistinguishable, compare_options
+from homeostat.core import InputError, Json
+from homeostat.stats import Floats, auc, log_losses
 
-__all__ = ["conclusion", "policy_table"]
+__all__ = ["policy_table"]
 
 
 def policy_table(
@@ -21,8 +22,8 @@ def policy_table(
     summaries: Mapping[str, Mapping[str, Json]],
     *,
     rng: np.random.Generator | int = 0,
-) -> pl.DataFrame:
-    """Compare policies on the same rows: those that all of them answered and that were labelled.
+) -> tuple[pl.DataFrame, str]:
+    """Compare policies on the same rows: those that all of them answered and that have outcomes.
 
     Normalized entropy is the log loss divided by that of the period's constant rate, so 1 is
     a model that knows nothing. Intervals come from resampling whole days.
@@ -31,53 +32,41 @@ def policy_table(
         label: (n,) outcomes, 0 or 1, NaN where never known.
         days: (n,) the day of each row.
         shown: By policy, (n,) the probabilities users were shown; NaN where none.
-        summaries: By policy, its counts of retrains, alarms, CPU seconds.
+        summaries: By policy, its counts of retrains and alarms, and its ``cpu_s``.
         rng: Generator or seed of the resampling.
 
     Returns:
-        One row a policy, ranked by normalized entropy, with its paired difference from the best.
+        One row a policy, the best first, and which is the cheapest that cannot be told from it.
+
+    Raises:
+        InputError: If no row has an outcome and the answers of all policies.
     """
     rows = ~np.isnan(label) & np.logical_and.reduce([~np.isnan(p) for p in shown.values()])
-    y, blocks = label[rows], days[rows]
-    rate = y.mean()
-    constant = float(log_losses(y, np.full(len(y), rate)).mean())
+    if not rows.any():
+        raise InputError("No outcome of the replayed period is known: replay a longer one.")
+    y = label[rows]
     losses = {name: log_losses(y, p[rows]) for name, p in shown.items()}
-    best = min(losses, key=lambda name: losses[name].mean())
-    table: list[dict[str, Json]] = []
-    for name, loss in losses.items():
-        gap = paired_difference(loss, losses[best], blocks, rng=rng)
-        zero = paired_difference(loss, np.full(len(loss), 0.0), blocks, rng=rng)
-        table.append({
-            "policy": name,
-            "normalized_entropy": float(loss.mean()) / constant,
-            "low": None if zero.interval is None else zero.interval.low / constant,
-            "high": None if zero.interval is None else zero.interval.high / constant,
-            "logloss": float(loss.mean()),
-            "auc": auc(y, shown[name][rows]),
-            "from_best": gap.mean / constant,
-            "from_best_low": None if gap.interval is None else gap.interval.low / constant,
-            "from_best_high": None if gap.interval is None else gap.interval.high / constant,
-            "rows": len(y),
-            **summaries[name],
-        })
-    return pl.DataFrame(table, infer_schema_length=None).sort("normalized_entropy")
+    costs = {name: float(str(summary["cpu_s"])) for name, summary in summaries.items()}
+    options = compare_options(losses, costs, blocks=days[rows], rng=rng)
+    entropy = float(log_losses(y, np.full(len(y), y.mean())).mean())
+    table = [
+        _row(option, entropy)
+        | {"auc": auc(y, shown[option.name][rows]), "rows": len(y), **summaries[option.name]}
+        for option in options
+    ]
+    frame = pl.DataFrame(table, infer_schema_length=None).sort("normalized_entropy")
+    return frame, cheapest_indistinguishable(options).summary
 
 
-def conclusion(table: pl.DataFrame) -> str:
-    """Name the cheapest policy that cannot be told from the best one."""
-    best = table.row(0, named=True)
-    told_apart = pl.col("from_best_low") > 0
-    as_good = table.filter(~told_apart.fill_null(value=True) | (pl.col("from_best") == 0))
-    cheapest = as_good.sort("cpu_s").row(0, named=True)
-    if cheapest["policy"] == best["policy"]:
-        others = table.height - as_good.height
-        return (
-            f"`{best['policy']}` is best (normalized entropy {best['normalized_entropy']:.4f}) and "
-            f"no cheaper policy equals it: {others} of {table.height - 1} others are shown worse."
-        )
-    return (
-        f"`{cheapest['policy']}` is the cheapest policy ({cheapest['cpu_s']:.1f} CPU-s) that cannot "
-        f"be told from the best, `{best['policy']}` ({best['cpu_s']:.1f} CPU-s): it loses "
-        f"{cheapest['from_best']:.4f} "
-        f"[{cheapest['from_best_low']:.4f}, {cheapest['from_best_high']:.4f}] of normalized entropy."
-    )
+def _row(option: Option, entropy: float) -> dict[str, Json]:
+    """Return an option's loss and its difference from the best, in units of the entropy."""
+    numbers = {
+        "normalized_entropy": option.loss,
+        "low": option.low,
+        "high": option.high,
+        "from_best": option.difference,
+        "from_best_low": option.difference_low,
+        "from_best_high": option.difference_high,
+    }
+    scaled = {name: None if n is None else n / entropy for name, n in numbers.items()}
+    return {"policy": option.name, **scaled, "logloss": option.loss}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.loop._history import History
+from homeostat.loop._history import History, moved
 from homeostat.loop._version import Version
 from homeostat.serve import NoWorse, Progress, Rollout, Step, assign
 from homeostat.stats import log_losses
@@ -91,6 +91,11 @@ class Trial:
                     champion=loss(label, self._answers["champion"][both]),
                     challenger=loss(label, self._answers["challenger"][both]),
                 )
+
+    def move(self, places: NDArray[np.int64], rows: int) -> None:
+        """Go on with a history of other rows, in which those so far have new places."""
+        self._answers = {arm: moved(p, places, rows) for arm, p in self._answers.items()}
+        self.rows = rows
 
     def decide(self, at: datetime) -> Step:
         """Say what to do, and route the share of traffic that follows from it."""

@@ -20,6 +20,7 @@ class Version:
         until: No outcome known after this was seen in training.
         how: How it was made: ``"scratch"``, ``"refit"``, ...
         rows: Number of rows it learned from when it was made.
+        rebuilt: When it was last fitted from scratch; None is at ``until``.
     """
 
     name: str
@@ -27,3 +28,4 @@ class Version:
     until: datetime
     how: str
     rows: int
+    rebuilt: datetime | None = None

@@ -80,7 +80,7 @@ class Faults:
             range=_range(whole),
         )
 
-    def of(self, column: ColumnProfile | None, limits: Limits) -> list[Finding]:
+    def of(self, column: ColumnProfile | None, limits: Limits, *, spans: int = 1) -> list[Finding]:
         """Return what is wrong with a window's column; nothing where nothing is."""
         if column is None:
             return [self._fail("schema.missing_column", f"{self.name} is not in the window.")]
@@ -92,12 +92,14 @@ class Faults:
         if column.count and column.present == 0 and not self.empty:
             text = f"All {column.count} rows of {self.name} miss a value."
             return [self._fail("shift.all_null", text, statistic=1.0)]
-        found = [self._rate(series, column, limits) for series in _SERIES]
-        found += [self._new_values(column, limits), self._vanished(column)]
+        found = [self._rate(series, column, limits, spans) for series in _SERIES]
+        found += [self._new_values(column, limits, spans), self._vanished(column)]
         found += [self._constant(column, limits), self._range(column)]
         return [finding for finding in found if finding is not None]
 
-    def _rate(self, series: str, column: ColumnProfile, limits: Limits) -> Finding | None:
+    def _rate(
+        self, series: str, column: ColumnProfile, limits: Limits, spans: int
+    ) -> Finding | None:
         law, rows = self.rates[series], column.count
         hits = {"missing": column.nulls, "nan": column.nans, "inf": column.infs}[series]
         rate = hits / max(rows, 1)
@@ -105,31 +107,32 @@ class Faults:
         first_ever = series != "missing" and law.hits == 0 and hits > 0
         if abs(change) < _SMALL and not first_ever:
             return None
-        p_value = law.p_value(hits, rows)
+        p_value = law.p_value(hits, rows, spans=spans)
         if not first_ever and (p_value is None or p_value > level):
             return None
         fails = change > limits.missing_margin
-        low, high = law.limits(rows, level)
+        low, high = law.limits(rows, level, spans=spans)
         return Finding(
             check=f"shift.{series}",
             subject=self.name,
             verdict=Verdict.FAIL if fails else Verdict.WARN,
             summary=(
                 f"{rate:.1%} of the {rows} rows of {self.name} are {_SERIES[series]}, "
-                f"were {law.rate:.1%} and day-to-day between {low:.1%} and {high:.1%}."
+                f"were {law.rate:.1%}; windows vary from {low:.1%} to {high:.1%}."
             ),
             statistic=rate,
             threshold=high if change > 0 else low,
             p_value=p_value,
+            evidence={"dependence": law.spread.dependence},
         )
 
-    def _new_values(self, column: ColumnProfile, limits: Limits) -> Finding | None:
+    def _new_values(self, column: ColumnProfile, limits: Limits, spans: int) -> Finding | None:
         found = column.frequencies()
         if self.values is None or found is None:
             return None
         new = {value: n for value, n in found.items() if value not in self.values}
         share = sum(new.values()) / max(column.count, 1)
-        p_value = self.novelty.p_value(sum(new.values()), column.count)
+        p_value = self.novelty.p_value(sum(new.values()), column.count, spans=spans)
         if not new or p_value is None or p_value > limits.level:
             return None
         named = sorted(new, key=lambda value: -new[value])[:_NAMED]
@@ -138,13 +141,16 @@ class Faults:
             subject=self.name,
             verdict=Verdict.FAIL if share > limits.missing_margin else Verdict.WARN,
             summary=(
-                f"{self.name} has {len(new)} values that the reference has not, in {share:.1%} "
+                f"{self.name} has values that the reference has not, {len(new)} in {share:.1%} "
                 f"of rows: {', '.join(map(str, named))}."
             ),
             statistic=share,
             threshold=self.novelty.rate,
             p_value=p_value,
-            evidence={"new": {str(value): new[value] for value in named}},
+            evidence={
+                "new": {str(value): new[value] for value in named},
+                "dependence": self.novelty.spread.dependence,
+            },
         )
 
     def _vanished(self, column: ColumnProfile) -> Finding | None:
@@ -161,8 +167,8 @@ class Faults:
             subject=self.name,
             verdict=Verdict.WARN,
             summary=(
-                f"{len(gone)} values of {self.name} have vanished, {share:.1%} of rows in the "
-                f"reference and in each of its windows: {', '.join(gone[:_NAMED])}."
+                f"{self.name} lacks values that each window of the reference had, {len(gone)} in "
+                f"{share:.1%} of its rows: {', '.join(gone[:_NAMED])}."
             ),
             statistic=share,
             threshold=0.0,

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from homeostat.monitor._rates import LEAST_WINDOWS, dependence
 from homeostat.stats import js_divergence, ks_distance
 
 __all__ = ["DistanceLaw", "Measured", "bases"]
 
-_LEAST_WINDOWS = 8
 _LEAST_EXPECTED = 5.0
 _KOLMOGOROV = special.kolmogi(0.5), special.kolmogi(0.1)  # median and 90 % point
 
@@ -29,11 +29,13 @@ class Measured:
         distance: Kolmogorov-Smirnov for ordered cells, debiased Jensen-Shannon else.
         threshold: The greatest distance that passes; None if it is not known.
         p_value: How often such a distance comes without a change; None if it is not known.
+        dependence: How many windows in a row say the same, at least 1.
     """
 
     distance: float
     threshold: float | None
     p_value: float | None
+    dependence: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +54,7 @@ class DistanceLaw:
         scale: Stretch of the law.
         dof: Degrees of freedom of the chi-squared law; 0 for ordered cells.
         seen: Statistics of the reference's windows, sorted; too few and nothing is concluded.
+        dependence: How many windows in a row say the same, at least 1.
     """
 
     ordered: bool
@@ -59,6 +62,7 @@ class DistanceLaw:
     scale: float
     dof: float
     seen: NDArray[np.float64]
+    dependence: float = 1.0
 
     @classmethod
     def learn(cls, windows: _Counts, rest: _Counts, *, ordered: bool, least_rows: int = 30) -> Self:
@@ -75,40 +79,55 @@ class DistanceLaw:
         seen = np.sort(law._statistic(*law._grouped(windows, rest)))
         total = windows.sum(axis=0)
         scale, dof = _fit_ordered(seen, total) if ordered else _fit_categories(seen, len(groups))
-        return cls(ordered, groups, scale, dof, seen)
+        shares = windows / windows.sum(axis=1, keepdims=True)
+        alike = dependence(np.cumsum(shares, axis=1) if ordered else shares)
+        return cls(ordered, groups, scale, dof, seen, alike)
 
     @property
     def known(self) -> bool:
         """Whether the reference had enough windows to learn from."""
-        return len(self.seen) >= _LEAST_WINDOWS
+        return len(self.seen) >= LEAST_WINDOWS
 
-    def measure(self, window: _Counts, base: _Counts, level: float) -> Measured:
-        """Compare a window's counts with the reference's; `level` is the rate of false alarms."""
+    def measure(self, window: _Counts, base: _Counts, level: float, *, spans: int = 1) -> Measured:
+        """Compare a window's counts with the reference's.
+
+        Args:
+            window: Counts by cell.
+            base: The reference's.
+            level: Rate of false alarms.
+            spans: How many of the reference's windows this one is long. What windows have in
+                common with their neighbours does not average out over a longer one.
+        """
         a, b = self._grouped(window, base)
-        rows = 1 / (1 / a.sum() + 1 / b.sum())
+        apart = 1 / a.sum() + 1 / b.sum()
         distance = float(ks_distance(a, b) if self.ordered else np.sqrt(js_divergence(a, b)))
         if not self.known:
-            return Measured(distance, None, None)
-        statistic = float(self._statistic(a, b))
-        limit = max(self._quantile(level), float(self.seen[-1]))
+            return Measured(distance, None, None, 1.0)
+        longer = min(self.dependence, spans)
+        scale = self.scale * float(np.sqrt(longer) if self.ordered else longer)
+        law = self._law(float(self._statistic(a, b)), scale, guarded=spans == 1)
+        limit = self._quantile(level, scale)
+        if spans == 1:
+            limit = max(limit, float(self.seen[-1]))
         if self.ordered:
-            return Measured(distance, limit / np.sqrt(rows), self._p_value(statistic))
-        chance = (int(((a + b) > 0).sum()) - 1) / rows / 8
-        threshold = float(np.sqrt(max(limit / rows / 8 - chance, 0.0)))
-        return Measured(distance, threshold, self._p_value(statistic))
-
-    def _p_value(self, statistic: float) -> float:
-        if self.ordered:
-            law = float(special.kolmogorov(statistic / self.scale))
+            threshold = limit * np.sqrt(apart)
         else:
-            law = float(special.chdtrc(self.dof, statistic / self.scale)) if self.dof else 1.0
-        above = len(self.seen) - int(np.searchsorted(self.seen, statistic))
+            chance = (int(((a + b) > 0).sum()) - 1) * apart / 8
+            threshold = np.sqrt(max(limit * apart / 8 - chance, 0.0))
+        return Measured(distance, min(float(threshold), 1.0), law, self.dependence)
+
+    def _law(self, statistic: float, scale: float, *, guarded: bool) -> float:
+        if self.ordered:
+            law = float(special.kolmogorov(statistic / scale))
+        else:
+            law = float(special.chdtrc(self.dof, statistic / scale)) if self.dof else 1.0
+        above = len(self.seen) - int(np.searchsorted(self.seen, statistic)) if guarded else 0
         return max(law, (1 + above) / (1 + len(self.seen))) if above else law
 
-    def _quantile(self, level: float) -> float:
+    def _quantile(self, level: float, scale: float) -> float:
         if self.ordered:
-            return float(special.kolmogi(level)) * self.scale
-        return float(special.chdtri(self.dof, level)) * self.scale if self.dof else np.inf
+            return float(special.kolmogi(level)) * scale
+        return float(special.chdtri(self.dof, level)) * scale if self.dof else np.inf
 
     def _grouped(self, *counts: _Counts) -> list[NDArray[Any]]:
         return [np.add.reduceat(array, self.groups, axis=-1) for array in counts]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Effect", "EffectModel"]
 
 _SHRINK = 20.0  # rows
+_REACH = 4  # cells
 _Z = 1.96
 
 _Floats = NDArray[np.float64]
@@ -41,8 +42,8 @@ class EffectModel:
     cell's mean loss in the reference: how the loss changes if the feature's distribution moved
     and, given the feature, nothing else did. Its interval has two parts: how well the cells'
     losses are known (jackknife over windows, Efron and Stein 1981) and the window's own size.
-    Cells with few rows are drawn towards the mean; a number beyond all that the reference had
-    takes the loss of the nearest cell that has one.
+    Cells with few rows are drawn towards their neighbours, those of categories towards the mean;
+    a number beyond all that the reference had takes the loss of the nearest cell that has one.
 
     Args:
         mean: Mean loss of each cell, (cells + 1,); the last is `missing`.
@@ -60,12 +61,13 @@ class EffectModel:
         all_rows, all_losses = rows.sum(axis=0), losses.sum(axis=0)
         seen = all_rows > 0
         nearest = _nearest(seen, ordered=ordered)
-        mean = _means(all_rows[None], all_losses[None])[0, nearest]
-        return cls(mean, _means(all_rows - rows, all_losses - losses)[:, nearest], seen)
+        mean = _means(all_rows[None], all_losses[None], ordered=ordered)[0, nearest]
+        without = _means(all_rows - rows, all_losses - losses, ordered=ordered)
+        return cls(mean, without[:, nearest], seen)
 
-    def of(self, window: NDArray[np.int64], base: NDArray[np.int64]) -> Effect:
+    def of(self, window: _Floats | NDArray[np.int64], base: NDArray[np.int64]) -> Effect:
         """Estimate the effect of a window's counts against the reference's, (cells + 1,) each."""
-        n = int(window.sum())
+        n = float(window.sum())
         q, p = window / n, base / base.sum()
         value = float((q - p) @ self.mean)
         folds = self.without @ (q - p)
@@ -75,9 +77,21 @@ class EffectModel:
         return Effect(value, value - half, value + half, float(q[~self.seen].sum()))
 
 
-def _means(rows: _Floats, losses: _Floats) -> _Floats:
+def _means(rows: _Floats, losses: _Floats, *, ordered: bool) -> _Floats:
+    """Return the mean loss of each cell, drawn towards its surroundings as if by 20 rows."""
     overall = losses.sum(axis=1, keepdims=True) / np.maximum(rows.sum(axis=1, keepdims=True), 1)
-    return np.asarray((losses + _SHRINK * overall) / (rows + _SHRINK))
+    around = np.broadcast_to(overall, rows.shape)
+    if ordered:
+        near_rows, near_losses = _neighbours(rows), _neighbours(losses)
+        around = (near_losses + overall) / (near_rows + 1)
+    return np.asarray((losses + _SHRINK * around) / (rows + _SHRINK))
+
+
+def _neighbours(sums: _Floats) -> _Floats:
+    """Add up each cell and the four to either side; `missing`, the last, stands alone."""
+    upto = np.cumsum(np.pad(sums[:, :-1], ((0, 0), (_REACH + 1, _REACH))), axis=1)
+    near = upto[:, 2 * _REACH + 1 :] - upto[:, : -2 * _REACH - 1]
+    return np.concatenate([near, np.zeros((len(sums), 1))], axis=1)
 
 
 def _nearest(seen: NDArray[np.bool_], *, ordered: bool) -> NDArray[np.intp]:

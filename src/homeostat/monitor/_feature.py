@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from homeostat.monitor._loss_by_cell import LossByCell
 __all__ = ["Feature", "Limits", "counts_of"]
 
 _Counts = NDArray[np.int64]
+_LEAST_MISSING = 100  # rows of the reference from which the loss of missing values is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ class Feature:
         return cls(name, edges, ordered, base, law, effects)
 
     def shift(
-        self, column: ColumnProfile, season: Hashable, limits: Limits, features: int
+        self, column: ColumnProfile, limits: Limits, *, season: Hashable, spans: int, features: int
     ) -> Finding:
-        """Judge a window's distribution."""
+        """Judge a window's distribution, one of so many features."""
         counts = counts_of(column, self.name, self.edges)
         base = self.base[season]
         rows, base_rows = int(counts[:-1].sum()), int(base[:-1].sum())
@@ -96,9 +97,27 @@ class Feature:
                 f"{self.name} has {rows} rows with a value in the window and {base_rows} in the "
                 f"reference: {limits.least_rows} are needed to tell a shift.",
             )
-        measured = self.law.measure(counts[:-1], base[:-1], limits.level / features)
+        measured = self.law.measure(counts[:-1], base[:-1], limits.level / features, spans=spans)
         effect = None if self.effects is None else self.effects.of(counts, base)
         return self._finding(measured, effect, (counts, base), limits)
+
+    def weigh(
+        self, missing: Finding, column: ColumnProfile, season: Hashable, margin: float
+    ) -> Finding:
+        """Say what a changed missing rate does to the loss, where the reference can tell."""
+        base = self.base[season]
+        if self.effects is None or base[-1] < _LEAST_MISSING or missing.statistic is None:
+            return missing
+        filled = base[:-1] / base[:-1].sum() * (1 - missing.statistic)
+        counts = np.append(filled, missing.statistic) * column.count
+        effect = self.effects.of(counts, base)
+        harmless = missing.verdict is Verdict.FAIL and effect.high <= margin
+        return replace(
+            missing,
+            verdict=Verdict.WARN if harmless else missing.verdict,
+            summary=f"{missing.summary[:-1]}; {_said(effect)}{': harmless' if harmless else ''}.",
+            effect=effect.value,
+        )
 
     def _finding(
         self,
@@ -108,18 +127,19 @@ class Feature:
         limits: Limits,
     ) -> Finding:
         verdict = _verdict(measured, effect, limits)
+        said = f"{_said(effect)}{_judged(effect, limits, verdict)}"
         moved, kind = self._moved(*counts), "KS" if self.ordered else "JS"
         size = f"{kind} distance {measured.distance:.3f}"
         if measured.threshold is not None:
             relation = "beyond" if measured.distance > measured.threshold else "within"
-            size += f", {relation} the {measured.threshold:.3f} of day-to-day variation"
+            size += f", {relation} the {measured.threshold:.3f} that windows vary by anyway"
         else:
             size += f" from a reference of only {len(self.law.seen)} windows"
         return Finding(
             check="shift.feature",
             subject=self.name,
             verdict=verdict,
-            summary=f"{self.name}: {moved} ({size}); {_said(effect, limits, verdict)}.",
+            summary=f"{self.name}: {moved} ({size}); {said}.",
             statistic=measured.distance,
             threshold=measured.threshold,
             p_value=measured.p_value,
@@ -131,6 +151,7 @@ class Feature:
                 "effect_high": None if effect is None else effect.high,
                 "unseen": None if effect is None else effect.unseen,
                 "margin": limits.margin,
+                "dependence": measured.dependence,
             },
         )
 
@@ -170,19 +191,22 @@ def _verdict(measured: Measured, effect: Effect | None, limits: Limits) -> Verdi
     return Verdict.FAIL if effect.low > limits.margin else Verdict.WARN
 
 
-def _said(effect: Effect | None, limits: Limits, verdict: Verdict) -> str:
+def _said(effect: Effect | None) -> str:
     if effect is None:
         return "what that does to the loss is not known"
     change = f"by itself it changes the loss by {effect.value:+.4f}"
     change += f" [{effect.low:+.4f}, {effect.high:+.4f}]"
     if effect.unseen > 0.5:
         change += f", though {effect.unseen:.0%} of rows lie where the reference has no loss"
-    if verdict is Verdict.FAIL:
-        return f"{change}, more than the {limits.margin:g} that matters"
-    if verdict is Verdict.WARN:
-        harmless = effect.high <= limits.margin
-        return f"{change}: {'harmless' if harmless else 'not surely harmful'}"
     return change
+
+
+def _judged(effect: Effect | None, limits: Limits, verdict: Verdict) -> str:
+    if effect is None or verdict in {Verdict.OK, Verdict.UNKNOWN}:
+        return ""
+    if verdict is Verdict.FAIL:
+        return f", more than the {limits.margin:g} that matters"
+    return ": harmless" if effect.high <= limits.margin else ": not surely harmful"
 
 
 def _unknown(name: str, summary: str) -> Finding:

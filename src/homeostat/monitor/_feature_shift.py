@@ -65,8 +65,8 @@ class FeatureShift:
         """Learn from a reference.
 
         Args:
-            reference: Profiles of its windows, each as long as those to be judged: days for
-                days. Eight are needed, thirty and more are good.
+            reference: Profiles of its windows in the order of time, such as days. Eight are
+                needed, thirty and more are good.
             edges: The edges all profiles are counted in.
             losses: Where in the features the loss is; without, a shift's effect is unknown.
             features: Which columns are watched; None watches all that the edges have.
@@ -97,12 +97,13 @@ class FeatureShift:
         columns = frozenset(edges.columns).union(*(window.columns for window in windows))
         return cls(learned, faults, columns, frozenset(keys), edges.digest, limits)
 
-    def judge(self, window: Profile, *, season: Hashable = None) -> list[Finding]:
+    def judge(self, window: Profile, *, season: Hashable = None, spans: int = 1) -> list[Finding]:
         """Judge a window.
 
         Args:
             window: Its profile, counted in the same edges.
             season: Its season, where the reference has seasons.
+            spans: How many reference windows long it is: 7 for a week against days.
 
         Returns:
             One `shift.feature` finding a feature, ranked by verdict and then by effect on the
@@ -127,10 +128,19 @@ class FeatureShift:
         found = [self._new_column(name) for name in window.columns if name not in self.columns]
         for name, feature in self.features.items():
             column = window.columns.get(name)
-            broken = self.faults[name].of(column, self.limits)
-            found += broken
+            broken = self.faults[name].of(column, self.limits, spans=spans)
+            found += [
+                feature.weigh(fault, column, season, self.limits.margin)
+                if column is not None and fault.check == "shift.missing"
+                else fault
+                for fault in broken
+            ]
             if column is not None and not any(b.check.startswith("schema.") for b in broken):
-                found.append(feature.shift(column, season, self.limits, len(self.features)))
+                found.append(
+                    feature.shift(
+                        column, self.limits, season=season, spans=spans, features=len(self.features)
+                    )
+                )
         return sorted(found, key=_rank)
 
     @staticmethod

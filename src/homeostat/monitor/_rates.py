@@ -1,4 +1,4 @@
-"""How much a rate varies from window to window when nothing is wrong."""
+"""How much a rate or a mean varies from window to window when nothing is wrong."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-__all__ = ["RateLaw", "SpreadLaw"]
+__all__ = ["MeanLaw", "RateLaw", "SpreadLaw", "dependence"]
 
-_LEAST_WINDOWS = 8
+LEAST_WINDOWS = 8
+_MOST_ALIKE = 0.9
+_TINY = 1e-24
 _NORMAL_90 = 1.6449
 
 _Floats = NDArray[np.float64]
@@ -28,40 +30,94 @@ class SpreadLaw:
     Args:
         scale: Stretch.
         seen: Absolute differences of the reference's windows, sorted.
+        dependence: How many windows in a row say the same, at least 1.
     """
 
     scale: float
-    seen: NDArray[np.float64]
+    seen: _Floats
+    dependence: float = 1.0
 
     @classmethod
-    def learn(cls, differences: NDArray[np.float64], *, least: float = 1.0) -> Self:
-        """Learn from the reference windows' standardised differences, (w,)."""
-        seen = np.sort(np.abs(differences[np.isfinite(differences)]))
-        if len(seen) == 0:
-            return cls(least, seen)
-        wide = np.sqrt(np.mean(seen**2)), np.quantile(seen, 0.9) / _NORMAL_90
-        return cls(max(least, float(max(wide))), seen)
+    def learn(cls, differences: _Floats) -> Self:
+        """Learn from the standardised differences of the reference's windows, in order, (w,)."""
+        found = differences[np.isfinite(differences)]
+        if len(found) == 0:
+            return cls(1.0, found)
+        seen = np.sort(np.abs(found))
+        wide = float(np.sqrt(np.mean(seen**2))), float(np.quantile(seen, 0.9) / _NORMAL_90)
+        return cls(max(1.0, *wide), seen, dependence(found[:, None]))
 
     @property
     def known(self) -> bool:
         """Whether the reference had enough windows to learn from."""
-        return len(self.seen) >= _LEAST_WINDOWS
+        return len(self.seen) >= LEAST_WINDOWS
 
-    def p_value(self, difference: float) -> float | None:
+    def p_value(self, difference: float, *, spans: int = 1) -> float | None:
         """Return how often so large a difference comes without a change, to either side."""
         if not self.known:
             return None
         size = abs(difference)
-        law = float(2 * special.stdtr(len(self.seen) - 1, -size / self.scale))
-        above = len(self.seen) - int(np.searchsorted(self.seen, size))
+        law = float(2 * special.stdtr(len(self.seen) - 1, -size / self._scale(spans)))
+        above = len(self.seen) - int(np.searchsorted(self.seen, size)) if spans == 1 else 0
         return max(law, (1 + above) / (1 + len(self.seen))) if above else law
 
-    def limit(self, level: float) -> float:
+    def limit(self, level: float, *, spans: int = 1) -> float:
         """Return the greatest difference that passes at a rate of false alarms."""
         if not self.known:
             return float("inf")
-        quantile = float(special.stdtrit(len(self.seen) - 1, 1 - level / 2))
-        return max(quantile * self.scale, float(self.seen[-1]))
+        quantile = float(special.stdtrit(len(self.seen) - 1, 1 - level / 2)) * self._scale(spans)
+        return max(quantile, float(self.seen[-1])) if spans == 1 else quantile
+
+    def _scale(self, spans: int) -> float:
+        return self.scale * float(np.sqrt(min(self.dependence, spans)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanLaw:
+    """The law of a mean in a window, given as sums over rows.
+
+    Args:
+        total: Sum in the whole reference.
+        rows: In the whole reference.
+        variance: Sum of the rows' variances in the whole reference.
+        spread: Of the windows' standardised differences from the others.
+    """
+
+    total: float
+    rows: int
+    variance: float
+    spread: SpreadLaw
+
+    @classmethod
+    def learn(cls, totals: ArrayLike, rows: ArrayLike, variances: ArrayLike) -> Self:
+        """Learn from the reference windows' sums, rows and summed variances, (w,) each."""
+        used = np.asarray(rows) > 0
+        t, n, v = (np.asarray(x, np.float64)[used] for x in (totals, rows, variances))
+        apart = np.empty(0)
+        if len(n) > 1:
+            others = t.sum() - t, n.sum() - n, v.sum() - v
+            apart = (t / n - others[0] / others[1]) / _error(n, v, others[1], others[2])
+        return cls(float(t.sum()), int(n.sum()), float(v.sum()), SpreadLaw.learn(apart))
+
+    @property
+    def mean(self) -> float:
+        """The reference's mean."""
+        return self.total / self.rows if self.rows else 0.0
+
+    def error(self, rows: int, variance: float) -> float:
+        """Return the standard error of a window's difference, were its rows independent."""
+        return float(_error(rows, variance, self.rows, self.variance))
+
+    def p_value(self, total: float, rows: int, variance: float, *, spans: int = 1) -> float | None:
+        """Return how often a window's mean is so far off without a change; None if unknown."""
+        if rows == 0 or self.rows == 0:
+            return None
+        apart = (total / rows - self.mean) / self.error(rows, variance)
+        return self.spread.p_value(apart, spans=spans)
+
+    def limit(self, rows: int, variance: float, level: float, *, spans: int = 1) -> float:
+        """Return how far off a window's mean may be."""
+        return self.spread.limit(level, spans=spans) * self.error(rows, variance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,8 +139,7 @@ class RateLaw:
         """Learn from the reference windows' hits and rows, (w,) each."""
         k, n = np.asarray(hits, np.float64), np.asarray(rows, np.float64)
         k, n = k[n > 0], n[n > 0]
-        alone = len(n) < 2
-        apart = np.empty(0) if alone else _apart(k, n, k.sum() - k, n.sum() - n)
+        apart = _apart(k, n, k.sum() - k, n.sum() - n) if len(n) > 1 else np.empty(0)
         return cls(int(k.sum()), int(n.sum()), SpreadLaw.learn(apart))
 
     @property
@@ -92,19 +147,39 @@ class RateLaw:
         """The reference's rate."""
         return self.hits / self.rows if self.rows else 0.0
 
-    def p_value(self, hits: int, rows: int) -> float | None:
+    def p_value(self, hits: int, rows: int, *, spans: int = 1) -> float | None:
         """Return how often a window's rate is so far off without a change; None if unknown."""
         if rows == 0 or self.rows == 0:
             return None
-        return self.spread.p_value(self._apart(hits, rows))
+        apart = float(_apart(hits, rows, self.hits, self.rows))
+        return self.spread.p_value(apart, spans=spans)
 
-    def limits(self, rows: int, level: float) -> tuple[float, float]:
-        """Return the least and greatest rate that pass in a window of so many rows."""
-        width = self.spread.limit(level) * np.sqrt(_variance(self.hits, self.rows) / max(rows, 1))
-        return max(0.0, self.rate - float(width)), min(1.0, self.rate + float(width))
+    def limits(self, rows: int, level: float, *, spans: int = 1) -> tuple[float, float]:
+        """Return about the least and greatest rate that pass in a window of so many rows."""
+        error = np.sqrt(_variance(self.hits, self.rows) * (1 / max(rows, 1) + 1 / self.rows))
+        width = self.spread.limit(level, spans=spans) * float(error)
+        return max(0.0, self.rate - width), min(1.0, self.rate + width)
 
-    def _apart(self, hits: int, rows: int) -> float:
-        return float(_apart(hits, rows, self.hits, self.rows))
+
+def dependence(windows: _Floats) -> float:
+    """Return how many windows in a row say the same: (1 + r) / (1 - r), at least 1.
+
+    The autocorrelation r of neighbouring windows (w, d) comes from von Neumann's ratio of their
+    squared steps to their variance, less what chance alone gives, and counts up to 0.9.
+    """
+    if len(windows) < LEAST_WINDOWS:
+        return 1.0
+    variance = ((windows - windows.mean(axis=0)) ** 2).mean(axis=0).sum()
+    steps = (np.diff(windows, axis=0) ** 2).mean(axis=0).sum()
+    r = 1 - steps / (2 * variance) if variance > 0 else 0.0
+    r = min(max(float(r) - 1 / np.sqrt(len(windows)), 0.0), _MOST_ALIKE)
+    return float((1 + r) / (1 - r))
+
+
+def _error(
+    n: _Floats | int, v: _Floats | float, base_n: _Floats | int, base_v: _Floats | float
+) -> _Floats:
+    return np.asarray(np.sqrt(np.maximum(v / n**2 + base_v / base_n**2, _TINY)))
 
 
 def _apart(

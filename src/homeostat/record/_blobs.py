@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from homeostat.core import CorruptionError, InputError, NotFoundError, StorageError
+from homeostat.record._folder import sync_folder
 
 __all__ = ["BlobStore"]
 
@@ -25,6 +26,7 @@ class BlobStore:
 
     Args:
         folder: Where blobs are kept; made when the first one is.
+        durable: Whether :meth:`put` waits until the content is on the disk.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -35,8 +37,9 @@ class BlobStore:
         (b'weights', 7)
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, durable: bool = False) -> None:
         self.folder = Path(folder)
+        self._durable = durable
 
     def put(self, content: bytes | Path) -> tuple[str, int]:
         """Keep bytes, or a copy of a file; return the SHA-256 in hex and the size in bytes.
@@ -87,10 +90,15 @@ class BlobStore:
             with draft.open("xb") as file:
                 for chunk in _chunks(content):
                     file.write(chunk)
+                if self._durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             if _digest(_chunks(draft))[0] != digest:
                 raise InputError(f"{_shown(content)} changed while it was copied: try again.")
             draft.chmod(0o444)
             draft.replace(place)
+            if self._durable:
+                sync_folder(place.parent)
         except OSError as error:
             raise StorageError(
                 f"The content store {self.folder} cannot be written: {error.strerror or error}; "

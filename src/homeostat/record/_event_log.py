@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from homeostat.core import Clock, InputError, RealClock, StorageError
+from homeostat.record._folder import sync_folder
 from homeostat.record._fork import renew_after_fork
 from homeostat.record._frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, encode, header
 from homeostat.record._identity import new_id
@@ -29,7 +30,8 @@ class EventLog:
         folder: Where the file is made; created if absent. Many processes may share it.
         durability: ``"process"``: what was appended outlives the process. ``"disk"``: it
             outlives the machine too; each append waits for fdatasync, and appends of several
-            threads share one.
+            threads share one. (If that fails the frame is in the file, though not surely on the
+            disk.)
         clock: Names the file.
 
     Example:
@@ -167,11 +169,7 @@ class EventLog:
         file = os.open(path, _CREATE, 0o644)
         self._path = path
         if self._durable:
-            folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self.folder)
         return file
 
     def _sync(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from homeostat.core import CorruptionError, NotFoundError, StorageError, VersionError
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "sync_folder"]
 
 _FORMAT = 1
 
@@ -47,3 +47,12 @@ def prepare(folder: Path, *, create: bool) -> None:
             f"The record in {folder} has format {written}, this Homeostat reads up to {_FORMAT}: "
             "upgrade Homeostat."
         )
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -53,8 +53,7 @@ class Index:
 
     def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query, of the index as it stands."""
-        with self._lock:
-            return self._open().execute(sql, values).fetchall()
+        return self._surely(lambda: self._rows(sql, values))
 
     def refresh(self) -> None:
         """Take in what was appended to the logs since the last time."""
@@ -67,7 +66,7 @@ class Index:
     def torn(self) -> list[Damage]:
         """Return the ends of logs that hold no whole frame, as they are now."""
         found = []
-        for log, (size, consumed) in self._positions().items():
+        for log, (size, consumed) in self._surely(self._positions).items():
             if size > consumed:
                 reading = read_log(self._logs / log, consumed)
                 found += [] if any(reading) else reading.damage
@@ -76,29 +75,22 @@ class Index:
     def digest(self) -> str:
         """Return the SHA-256 of everything the index says, whatever way it was filled."""
         digest = hashlib.sha256()
-        for line in self.dump():
-            digest.update(line.encode() + b"\n")
-        return digest.hexdigest()
-
-    def dump(self) -> Iterator[str]:
-        """Yield everything the index says, in one order; equal dumps are equal indexes."""
         with self._lock:
-            for table in ("logs", *(name for name in TABLES if name != "metrics")):
-                key = "1, 2, 3" if table == "findings" else "1, 2"
-                for row in self.rows(f"SELECT * FROM {table} ORDER BY {key}"):  # noqa: S608 - our own names
-                    yield f"{table} {row!r}"
-            points: dict[tuple[str, str, str], Any] = {}
-            for log, run, names, part in self.rows(
-                "SELECT log, run, names, points FROM metrics ORDER BY log, offset"
-            ):
-                points.setdefault((log, run, names), hashlib.sha256()).update(part)
-            for series in sorted(points):
-                yield f"metrics {series!r} {points[series].hexdigest()}"
+            for line in self._dump():
+                digest.update(line.encode() + b"\n")
+        return digest.hexdigest()
 
     def cursor(self) -> str:
         """Return a text that differs as soon as a log grew."""
         sizes = self._sizes()
         return f"{len(sizes)}-{sum(sizes.values())}"
+
+    def close(self) -> None:
+        """Close the connection; the next question opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
 
     def renew(self) -> None:
         """Leave the parent's connection alone in a forked child, and open another."""
@@ -119,7 +111,25 @@ class Index:
                 self._folder = None
             except sqlite3.DatabaseError:
                 self._discard()
+            self._catch_up()
             return action()
+
+    def _rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        return self._open().execute(sql, values).fetchall()
+
+    def _dump(self) -> Iterator[str]:
+        """Yield everything the index says, in one order; equal dumps are equal indexes."""
+        for table in ("logs", *(name for name in TABLES if name != "metrics")):
+            key = "1, 2, 3" if table == "findings" else "1, 2"
+            for row in self._rows(f"SELECT * FROM {table} ORDER BY {key}"):  # noqa: S608 - our own names
+                yield f"{table} {row!r}"
+        points: dict[tuple[str, str, str], Any] = {}
+        for log, run, names, part in self._rows(
+            "SELECT log, run, names, points FROM metrics ORDER BY log, offset"
+        ):
+            points.setdefault((log, run, names), hashlib.sha256()).update(part)
+        for series in sorted(points):
+            yield f"metrics {series!r} {points[series].hexdigest()}"
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -130,7 +140,7 @@ class Index:
 
     def _positions(self) -> dict[str, tuple[int, int]]:
         """Return size and consumed bytes of each log that is there or was read."""
-        consumed: dict[str, int] = dict(self.rows("SELECT log, consumed FROM logs"))
+        consumed: dict[str, int] = dict(self._rows("SELECT log, consumed FROM logs"))
         sizes = self._sizes()
         names = sorted(sizes.keys() | consumed.keys())
         return {name: (sizes.get(name, -1), consumed.get(name, 0)) for name in names}
@@ -193,13 +203,6 @@ class Index:
 
     def _in_turn(self) -> AbstractContextManager[None]:
         return nullcontext() if self._folder is None else alone(self._folder / "index.lock")
-
-    def close(self) -> None:
-        """Close the connection; the next question opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
 
     def _discard(self) -> None:
         """Throw away an index file that is no database any more; the logs have it all."""

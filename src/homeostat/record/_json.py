@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import cast
 
 from homeostat.core import InputError, Json
@@ -43,9 +44,10 @@ def to_bytes(value: Json) -> bytes:
 
 
 def _plain(value: object, where: str) -> Json:
-    scalar = getattr(value, "item", None)
-    if scalar is not None and getattr(value, "ndim", 0) == 0:
-        value = scalar()
+    if isinstance(value, Enum):
+        value = value.value
+    elif getattr(value, "ndim", None) == 0:
+        value = value.item()  # type: ignore[attr-defined]  # a NumPy scalar, or what is like one
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):

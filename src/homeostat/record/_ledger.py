@@ -36,7 +36,7 @@ class Ledger:
         self.clock = clock
         self.log = EventLog(folder / "logs", durability=durability, clock=clock)
         self.index = Index(folder / "logs", folder)
-        self.blobs = BlobStore(folder / "blobs")
+        self.blobs = BlobStore(folder / "blobs", durable=durability == "disk")
         self._captured: tuple[str, str] | None = None
         self.renew()
         renew_after_fork(self)
@@ -127,17 +127,19 @@ class Ledger:
         return kept
 
     def _version(self, id_: str, name: str, type_: str) -> int:
-        known = self.index.query(
-            "SELECT version, type, artifact FROM versions WHERE name = ?", (name,)
-        )
-        for version, other, artifact in known:
+        """Return the version that has this content, or else the next one."""
+        self.index.refresh()
+        for (other,) in self.index.rows("SELECT type FROM made WHERE name = ? LIMIT 1", (name,)):
             if other != type_:
                 raise InputError(
                     f"Artifact `{name}` is a {other}: call the {type_} by another name."
                 )
-            if artifact == id_:
-                return int(version)
-        return max((int(version) for version, *_ in known), default=-1) + 1
+        for (version,) in self.index.rows(
+            "SELECT version FROM made WHERE artifact = ? LIMIT 1", (id_,)
+        ):
+            return int(version)
+        [(last,)] = self.index.rows("SELECT max(version) FROM made WHERE name = ?", (name,))
+        return 0 if last is None else int(last) + 1
 
     def _move(self, run: str | None, name: str, alias: str, id_: str, version: int) -> None:
         now = self.index.rows(

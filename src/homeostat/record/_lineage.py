@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from homeostat.core import Json
+from homeostat.core import Json, NotFoundError
 from homeostat.record._index import Index
 
 __all__ = ["Edge", "Lineage", "Node", "trace"]
@@ -65,44 +65,50 @@ class Lineage:
     edges: tuple[Edge, ...]
 
     def node(self, id: str) -> Node:  # noqa: A002 - the field's word
-        """Return one node."""
-        return next(node for node in self.nodes if node.id == id)
+        """Return one node; raises NotFoundError if the lineage has none of that id."""
+        for node in self.nodes:
+            if node.id == id:
+                return node
+        raise NotFoundError(f"The lineage of {self.root} has no node {id}.")
 
     def sources(self) -> tuple[Node, ...]:
-        """Return the artifacts at the very start: those whose makers used nothing."""
-        up = self._upstream(self.root)
+        """Return the artifacts the root started from: those whose makers used no other."""
+        above = self._above()
+        seen, frontier = {self.root}, [self.root]
+        while frontier:
+            fresh = [id_ for id_ in above.get(frontier.pop(), ()) if id_ not in seen]
+            seen.update(fresh)
+            frontier += fresh
         return tuple(
             node
             for node in self.nodes
-            if node.id in up
+            if node.id in seen
             and node.kind == "artifact"
-            and not any(
-                other != node.id and self.node(other).kind == "artifact"
-                for other in self._upstream(node.id)
-            )
+            and all(set(above.get(maker, ())) <= {node.id} for maker in above.get(node.id, ()))
         )
 
     def __str__(self) -> str:
         """Tell where the root came from, as an indented list, nearest first."""
+        nodes, above = {node.id: node for node in self.nodes}, self._above()
         lines: list[str] = []
-        self._tell(self.root, 0, lines, set())
+        seen: set[str] = set()
+        stack = [(self.root, 0)]
+        while stack:
+            id_, depth = stack.pop()
+            told = id_ in seen and bool(above.get(id_))
+            lines.append(f"{'  ' * depth}{nodes[id_]}{' (see above)' if told else ''}")
+            if not told:
+                seen.add(id_)
+                nearest = sorted(above.get(id_, ()), key=lambda one: str(nodes[one]), reverse=True)
+                stack += [(one, depth + 1) for one in nearest]
         return "\n".join(lines)
 
-    def _tell(self, id_: str, depth: int, lines: list[str], seen: set[str]) -> None:
-        again = " (see above)" if id_ in seen else ""
-        lines.append(f"{'  ' * depth}{self.node(id_)}{again}")
-        if not again:
-            seen.add(id_)
-            for edge in self.edges:
-                if edge.target == id_:
-                    self._tell(edge.source, depth + 1, lines, seen)
-
-    def _upstream(self, id_: str) -> set[str]:
-        seen, frontier = {id_}, {id_}
-        while frontier:
-            frontier = {e.source for e in self.edges if e.target in frontier} - seen
-            seen |= frontier
-        return seen
+    def _above(self) -> dict[str, list[str]]:
+        """Return what each node comes from directly."""
+        above: dict[str, list[str]] = {}
+        for edge in self.edges:
+            above.setdefault(edge.target, []).append(edge.source)
+        return above
 
 
 _UP = """

@@ -41,9 +41,8 @@ _METRICS_COLUMNS: dict[str, pl.DataType] = {
 
 _RUNS = """
 SELECT run, kind, name, system, status, time, finished, parent, error, config, process FROM runs
-WHERE (:run IS NULL OR run = :run) AND (:kind IS NULL OR kind = :kind)
-  AND (:name IS NULL OR name = :name) AND (:system IS NULL OR system = :system)
-  AND (:parent IS NULL OR parent = :parent)
+WHERE (:kind IS NULL OR kind = :kind) AND (:name IS NULL OR name = :name)
+  AND (:system IS NULL OR system = :system) AND (:parent IS NULL OR parent = :parent)
 ORDER BY run DESC
 """
 _EVENTS = """

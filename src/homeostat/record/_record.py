@@ -132,7 +132,7 @@ class Record:
             (JSON). ``status`` is as of now: a run whose process is gone is ``"crashed"``; one on
             another machine is taken at its word.
         """
-        where = {"run": None, "kind": kind, "name": name, "system": system, "parent": parent}
+        where = {"kind": kind, "name": name, "system": system, "parent": parent}
         return _query.runs(self._ledger.index, where, status)
 
     def run(self, id: str) -> RunInfo:  # noqa: A002 - the field's word

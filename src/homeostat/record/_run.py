@@ -48,6 +48,7 @@ class Run:
         self.name = name
         self.system = system
         self._ledger = ledger
+        self._append, self._now = ledger.log.append, ledger.clock.time_ns
         self._process = os.getpid()
         self._status = "running"
         self._step = -1
@@ -76,10 +77,10 @@ class Run:
         prefix, layout = self._layouts.get(names) or self._layout(names)
         step = self._step + 1 if step is None else step
         try:
-            point = layout.pack(step, self._ledger.clock.time_ns(), *metrics.values())
+            point = layout.pack(step, self._now(), *metrics.values())
         except (struct.error, TypeError, ValueError, OverflowError) as error:
             raise _bad_point(metrics, step) from error
-        self._ledger.log.append(Kind.METRICS, prefix + point)
+        self._append(Kind.METRICS, prefix + point)
         self._step = int(step)
 
     def event(
@@ -164,9 +165,10 @@ class Run:
         if status not in {"finished", "failed"}:
             raise InputError(f"A run ends as 'finished' or 'failed', got {status!r}.")
         self._must_run()
-        problem = self._capture.exception() if self._capture else None
-        if problem is not None:
-            self.event("capture-failed", {"reason": str(problem)})
+        if self._capture and os.getpid() == self._process:  # its thread is the parent's
+            problem = self._capture.exception()
+            if problem is not None:
+                self.event("capture-failed", {"reason": str(problem)})
         self._write(Kind.FINISH, {"status": status, "error": plain(error, "The error")})
         self._status = status
 
@@ -197,7 +199,7 @@ class Run:
         self._ledger.write(kind, self.id, data)
 
     def _at(self, at: datetime | None) -> int:
-        return self._ledger.clock.time_ns() if at is None else nanoseconds(at)
+        return self._now() if at is None else nanoseconds(at)
 
     def _must_run(self) -> None:
         if self._status != "running":

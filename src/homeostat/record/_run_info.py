@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from homeostat.core import Json, NotFoundError, suggest
+from homeostat.core import CorruptionError, Json, NotFoundError, suggest
 from homeostat.record._artifact import find_artifact
 from homeostat.record._blobs import BlobStore
 from homeostat.record._capture import Code, Environment
@@ -37,8 +37,8 @@ class RunInfo:
         config: What it was told.
         command: The command line, secrets hidden.
         process: Host and process that ran it.
-        code: Commit and uncommitted changes.
-        environment: Python, packages, host.
+        code: Commit and uncommitted changes; None where they were not captured.
+        environment: Python, packages, host; None where it was not captured.
         used: References of the artifacts it read.
         made: References of the artifacts it made.
     """
@@ -72,9 +72,8 @@ def load_run(index: Index, blobs: BlobStore, id_: str) -> RunInfo:
             (run,),
         )
     )
-    captured = index.rows("SELECT code, environment FROM captures WHERE run = ?", (run,))
+    code, environment = _captured(index, blobs, run)
     who = json.loads(process)
-    code, environment = captured[0] if captured else (None, None)
     return RunInfo(
         id=run,
         kind=kind,
@@ -88,10 +87,8 @@ def load_run(index: Index, blobs: BlobStore, id_: str) -> RunInfo:
         config=json.loads(config),
         command=tuple(json.loads(line)),
         process=who,
-        code=None if code is None else Code.from_json(json.loads(blobs.get(code))),
-        environment=None
-        if environment is None
-        else Environment.from_json(json.loads(blobs.get(environment))),
+        code=code,
+        environment=environment,
         used=_references(index, "used", run),
         made=_references(index, "made", run),
     )
@@ -112,19 +109,34 @@ def owner(ledger: Ledger, id_: str) -> str:
     return find_artifact(ledger.index, ledger.blobs, id_).id
 
 
+def _captured(index: Index, blobs: BlobStore, run: str) -> tuple[Code | None, Environment | None]:
+    for code, environment in index.rows(
+        "SELECT code, environment FROM captures WHERE run = ?", (run,)
+    ):
+        try:
+            return (
+                Code.from_json(json.loads(blobs.get(code))),
+                Environment.from_json(json.loads(blobs.get(environment))),
+            )
+        except (CorruptionError, NotFoundError) as error:
+            return Code(None, None, dirty=False, patch="", untracked=(), note=str(error)), None
+    return None, None
+
+
 def _one(index: Index, start: str) -> str:
+    """Return the id that starts so; ids are all of one length, so a whole one is alone."""
     found = [
-        run
+        str(run)
         for (run,) in index.rows(
-            "SELECT run FROM starts WHERE substr(run, 1, length(:start)) = :start LIMIT 9",
+            "SELECT run FROM starts WHERE run >= :start AND run < :start || '~' LIMIT 9",
             {"start": start},
         )
     ]
-    if start in found or (len(found) == 1 and start):
-        return str(start if start in found else found[0])
+    if len(found) == 1 and start:
+        return found[0]
     if found:
         raise NotFoundError(f"Several runs' ids start with `{start}`: {', '.join(found)}, ...")
-    runs = [run for (run,) in index.rows("SELECT run FROM starts")]
+    runs = [run for (run,) in index.rows("SELECT run FROM starts ORDER BY 1 DESC LIMIT 1000")]
     raise NotFoundError(f"The record has no run `{start}`.{suggest(start, runs)}")
 
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
+from homeostat.core import Finding
 from homeostat.record._frame import FRAME_BYTES, Frame
-from homeostat.record._identity import ID_BYTES, id_from_bytes
+from homeostat.record._identity import ID_BYTES, Process, id_from_bytes
 
 __all__ = ["INDEX_FORMAT", "SCHEMA", "TABLES", "Kind", "Rows", "metrics_prefix", "metrics_struct"]
 
@@ -53,6 +54,11 @@ TABLES = {
 }
 """Columns of each table after (log, offset)."""
 
+_TYPES = {
+    table: [column.split()[1] for column in columns.split(", ")]
+    for table, columns in TABLES.items()
+}
+
 _COLUMNS = {
     Kind.START: "starts kind name system parent config process command",
     Kind.EVENT: "events kind at payload",
@@ -71,9 +77,9 @@ _INDEXED = {
     "metrics": ("run",),
     "events": ("run", "kind"),
     "findings": ("run",),
-    "made": ("run", "artifact", "name"),
+    "made": ("run", "artifact", "name, version, time, log, offset"),
     "used": ("run", "artifact"),
-    "moves": ("name",),
+    "moves": ("name, alias, move, time, log, offset",),
 }
 
 _VIEWS = """
@@ -100,8 +106,8 @@ def _schema() -> str:
             "WITHOUT ROWID;"
         )
         parts += [
-            f"CREATE INDEX {table}_{column} ON {table} ({column});"
-            for column in _INDEXED.get(table, ())
+            f"CREATE INDEX {table}_{number} ON {table} ({columns});"
+            for number, columns in enumerate(_INDEXED.get(table, ()))
         ]
     return "\n".join([*parts, _VIEWS])
 
@@ -143,14 +149,13 @@ class Rows:
                 self._add_points(offset, payload)
                 return
             rows = [
-                (table, (self._log, offset, *_storable(row)))
-                for table, row in _rows(kind, json.loads(payload))
+                (table, _checked(table, row)) for table, row in _rows(kind, json.loads(payload))
             ]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
             self.add_damage(offset, FRAME_BYTES + len(payload), "unreadable")
             return
         for table, row in rows:
-            self._tables[table].append(row)
+            self._tables[table].append((self._log, offset, *row))
 
     def add_damage(self, offset: int, length: int, reason: str) -> None:
         """Note a stretch that could not be read."""
@@ -170,21 +175,30 @@ class Rows:
         prefix = payload[:end]
         known = self._points.get(prefix)
         if known is None:
-            width = 16 + 8 * len(json.loads(prefix[_PREFIX.size :]))
-            self._points[prefix] = known = (offset, width, [])
+            names = json.loads(prefix[_PREFIX.size :])
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise TypeError("Metrics have names.")
+            self._points[prefix] = known = (offset, metrics_struct(len(names)).size, [])
         if len(payload) - end != known[1]:
             raise ValueError("A point must have one value a name.")
         known[2].append(payload[end:])
 
 
 def _rows(kind: int, data: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
-    """Return the rows, as (table, columns after the key), of a frame that holds JSON."""
+    """Return the rows, as (table, columns after log and offset), of a frame that holds JSON."""
     when = (data["run"], data["time"])
     if kind == Kind.FINDINGS:
         return [
-            ("findings", (position, *when, data["at"], *_judgement(found)))
+            ("findings", (position, *when, data["at"], *_judgement(Finding.from_json(found))))
             for position, found in enumerate(data["findings"])
         ]
+    if kind == Kind.START:
+        Process(**data["process"])  # raises if readers could not tell whether it lives
+    if kind == Kind.MAKE:
+        data["files"] = {
+            file: {"sha256": str(part["sha256"]), "size": int(part["size"])}
+            for file, part in data["files"].items()
+        }
     table, *columns = _COLUMNS[Kind(kind)].split()
     rows = [(table, (*when, *(_value(data[column]) for column in columns)))]
     if kind == Kind.ALIAS:  # a move is an event too
@@ -193,10 +207,10 @@ def _rows(kind: int, data: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
     return rows
 
 
-def _judgement(found: dict[str, Any]) -> tuple[Any, ...]:
-    texts = (found["check"], found["subject"], found["verdict"], found["summary"])
-    numbers = (found["statistic"], found["threshold"], found["p_value"], found["effect"])
-    return (*texts, *numbers, _text(found["evidence"]))
+def _judgement(found: Finding) -> tuple[Any, ...]:
+    texts = (found.check, found.subject, found.verdict.value, found.summary)
+    numbers = (found.statistic, found.threshold, found.p_value, found.effect)
+    return (*texts, *numbers, _text(found.evidence))
 
 
 def _value(value: Any) -> Any:  # noqa: ANN401 - JSON on its way into SQL
@@ -207,13 +221,17 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _storable(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse what SQL cannot hold, so that one odd frame does not stop the index."""
-    for value in row:
+def _checked(table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse values that a table cannot hold, so that one odd frame does not stop the index."""
+    for value, type_ in zip(row, _TYPES[table], strict=True):
+        if type_ == "INTEGER":
+            fits = type(value) is int and -(2**63) <= value < 2**63
+        elif type_ == "TEXT":
+            fits = value is None or isinstance(value, str)
+        else:
+            fits = value is None or isinstance(value, (int, float))
+        if not fits:
+            raise TypeError(f"{value!r} is no {type_}.")
         if isinstance(value, str):
-            value.encode()
-        elif not isinstance(value, (int, float, type(None))) or (
-            isinstance(value, int) and not -(2**63) <= value < 2**63
-        ):
-            raise TypeError(f"{value!r} is no text and no number.")
+            value.encode()  # half of a surrogate pair is no text for SQL
     return row

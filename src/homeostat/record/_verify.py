@@ -49,13 +49,14 @@ def rebuild(index: Index) -> RebuildReport:
 
 
 def verify(ledger: Ledger) -> list[Finding]:
-    """Check logs, contents and index; all is well if the worst verdict is ok or warn."""
-    ledger.index.refresh()
-    return [
-        *_check_logs(ledger.index),
-        *_check_blobs(ledger),
-        _check_index(ledger),
-    ]
+    """Read every log and content again, and compare the index with what the logs say."""
+    anew = Index(ledger.folder / "logs", None)
+    try:
+        ledger.index.refresh()
+        anew.refresh()
+        return [*_check_logs(anew), *_check_blobs(ledger), _check_index(ledger.index, anew)]
+    finally:
+        anew.close()
 
 
 def _damage(index: Index) -> list[Damage]:
@@ -64,21 +65,10 @@ def _damage(index: Index) -> list[Damage]:
 
 
 def _check_logs(index: Index) -> Iterator[Finding]:
-    count = index.rows("SELECT count(*) FROM logs")[0][0]
     damage = _damage(index)
-    for item in damage:
-        torn = item.reason == "torn"
-        yield Finding(
-            check="record.log",
-            subject=item.log,
-            verdict=Verdict.WARN if torn else Verdict.FAIL,
-            summary=f"Log {item.log} is {item.reason} at byte {item.offset} ({item.length} bytes)"
-            + (": its process died while writing; nothing that was acknowledged is lost."
-               if torn else ": what stood there is lost; restore the file from a copy."),
-            statistic=float(item.length),
-            evidence={"offset": item.offset, "length": item.length, "reason": item.reason},
-        )  # fmt: skip
+    yield from (_damaged(item) for item in damage)
     if not damage:
+        count = index.rows("SELECT count(*) FROM logs")[0][0]
         yield Finding(
             check="record.log",
             subject="logs",
@@ -86,6 +76,23 @@ def _check_logs(index: Index) -> Iterator[Finding]:
             summary=f"All frames of {count} logs are intact.",
             statistic=float(count),
         )
+
+
+def _damaged(item: Damage) -> Finding:
+    torn = item.reason == "torn"
+    means = (
+        "its process was killed while writing; nothing whose call returned is lost"
+        if torn
+        else "what stood there is lost; restore the file from a copy"
+    )
+    return Finding(
+        check="record.log",
+        subject=item.log,
+        verdict=Verdict.WARN if torn else Verdict.FAIL,
+        summary=f"{item}: {means}.",
+        statistic=float(item.length),
+        evidence={"offset": item.offset, "length": item.length, "reason": item.reason},
+    )
 
 
 def _check_blobs(ledger: Ledger) -> Iterator[Finding]:
@@ -121,16 +128,14 @@ def _owners(index: Index) -> dict[str, str]:
     return owners
 
 
-def _check_index(ledger: Ledger) -> Finding:
-    anew = Index(ledger.folder / "logs", None)
-    anew.refresh()
-    same = anew.digest() == ledger.index.digest()
-    anew.close()
+def _check_index(index: Index, anew: Index) -> Finding:
+    same = anew.digest() == index.digest()
     return Finding(
         check="record.index",
         subject="index",
         verdict=Verdict.OK if same else Verdict.FAIL,
         summary="The index says what the logs say."
         if same
-        else "The index differs from the logs: run `homeostat record rebuild`.",
+        else "The index differs from the logs: restore logs that are damaged, then run "
+        "`homeostat record rebuild`.",
     )

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import orjson
 import polars as pl
 from numpy.typing import NDArray
-from polars.exceptions import PanicException, PolarsError
-from pydantic import ValidationError
+from polars.exceptions import PanicException
 
-from homeostat.core import HomeostatError, InputError, Schema, Verdict
+from homeostat.core import ColumnType, HomeostatError, InputError, Schema
 from homeostat.data import (
     FieldError,
     RequestModel,
     batch_from_rows,
-    check,
     request_model,
     validate_request,
     validate_requests,
 )
+from homeostat.serve._fit import Fit
+from homeostat.serve._http import Response, problem
 from homeostat.serve._package import PackagedModel
 
-__all__ = ["Deployed", "Refused", "SingleRow", "read_arrow", "read_json"]
+__all__ = ["Deployed", "Prepare", "Refused", "Row", "SingleRow", "read_json"]
 
 _SHOWN = 20  # field errors that an answer lists
+_PART = 1000  # rows that are looked at closely before it is told what is wrong with them
 Row = dict[str, object]
 Prepare = Callable[[Row], Mapping[str, object]]
 
@@ -40,6 +40,20 @@ class Refused(Exception):  # noqa: N818 - an answer to the client, not a fault
         super().__init__(message)
         self.status = status
         self.fields = fields
+
+    def response(self) -> Response:
+        """Return the answer that says so."""
+        fields = [
+            {
+                "row": one.row,
+                "field": one.field,
+                "value": one.value,
+                "rule": one.rule,
+                "message": one.message,
+            }
+            for one in self.fields
+        ]
+        return problem(self.status, str(self), fields=fields)
 
 
 @runtime_checkable
@@ -67,11 +81,15 @@ class Deployed:
     one: Callable[[Mapping[str, object]], float] | None = field(init=False, repr=False)
     _schema: Schema = field(init=False, repr=False)
     _request: type[RequestModel] = field(init=False, repr=False)
+    _dtypes: dict[str, pl.DataType] | None = field(init=False, repr=False)
+    _fit: Fit = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "_schema", self.package.schema.select(self.package.schema.features))
         set_(self, "_request", request_model(self._schema))
+        set_(self, "_dtypes", _plain_dtypes(self._schema))
+        set_(self, "_fit", Fit(self._schema))
         set_(self, "one", self._proven_single_row())
 
     @property
@@ -81,28 +99,28 @@ class Deployed:
 
     def row(self, payload: object) -> Row:
         """Return a request's features; raises Refused with status 422 naming what is wrong."""
-        try:
-            return self._request.model_validate(self._prepared(payload)).values()
-        except ValidationError:
-            errors = validate_request(self._request, self._prepared(payload)).errors
-            raise _refused(errors) from None
+        if not isinstance(payload, dict):
+            raise Refused(422, f"A row must be an object of fields, got {payload!r}.")
+        request = validate_request(self._request, self._prepared(payload))
+        if request.values is None:
+            raise _refused(request.errors)
+        return request.values
 
     def rows(self, payloads: Sequence[object]) -> pl.DataFrame:
         """Return a batch of requests as a frame; raises Refused."""
         if not payloads:
             raise Refused(422, "A batch has at least one row, got none.")
-        prepared = [self._prepared(payload) for payload in payloads]
+        for number, payload in enumerate(payloads):
+            if not isinstance(payload, dict):
+                raise Refused(422, f"Row {number} must be an object of fields, got {payload!r}.")
+        rows = [self._prepared(payload) for payload in payloads]  # type: ignore[arg-type]  # just told
         try:
-            if not all(isinstance(row, dict) for row in prepared):
-                raise InputError("Each row is an object.")
-            extra = {name for row in prepared for name in row} - set(self._schema.names)  # type: ignore[attr-defined] - just told
-            frame = batch_from_rows(prepared, self._schema)  # type: ignore[arg-type] - just told
+            frame = batch_from_rows(rows, self._schema)
         except HomeostatError as error:
-            raise self._wrong_rows(prepared) or Refused(422, str(error)) from None
-        if extra or self._broken(frame):
-            wrong = self._wrong_rows(prepared)
-            if wrong is not None:
-                raise wrong
+            self._look_closely(rows)
+            raise Refused(422, str(error)) from None
+        if set().union(*rows) > set(self._schema.names) or not self._fit.surely(frame):
+            self._look_closely(rows)
         return frame
 
     def frame(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -110,10 +128,9 @@ class Deployed:
         if not frame.height:
             raise Refused(422, "A batch has at least one row, got none.")
         if self.prepare is not None:
-            return self.rows(frame.to_dicts())
-        broken = self._broken(frame)
-        if broken:
-            raise Refused(422, f"The batch breaks the schema: {broken[0].message}", broken)
+            return self.rows(_to_rows(frame))
+        if not self._fit.surely(frame):
+            self._look_closely(_to_rows(frame))
         return frame.select(self._schema.names)
 
     def predict(self, frame: pl.DataFrame) -> NDArray[np.float64]:
@@ -128,29 +145,25 @@ class Deployed:
 
     def predict_rows(self, rows: Sequence[Mapping[str, object]]) -> NDArray[np.float64]:
         """Return probabilities of rows that were validated."""
-        return self.predict(batch_from_rows(rows, self._schema))
+        if self._dtypes is None:
+            return self.predict(batch_from_rows(rows, self._schema))
+        return self.predict(pl.from_dicts(rows, schema=self._dtypes))
 
-    def _prepared(self, payload: object) -> object:
-        if self.prepare is None or not isinstance(payload, dict):
+    def _prepared(self, payload: Row) -> Row:
+        if self.prepare is None:
             return payload
         try:
             return dict(self.prepare(payload))
         except InputError as error:
             raise Refused(422, str(error)) from error
 
-    def _broken(self, frame: pl.DataFrame) -> list[FieldError]:
-        found = check(frame, self._schema, subject="the batch", extra="fail")
-        return [
-            FieldError(str(one.evidence.get("column", "")), None, one.check, one.summary)
-            for one in found
-            if one.verdict is Verdict.FAIL
-        ]
-
-    def _wrong_rows(self, rows: Sequence[object]) -> Refused | None:
-        """Hold each row to the rules by itself, to say which field of which row is wrong."""
-        requests = validate_requests(self._request, rows)
-        errors = [error for request in requests for error in request.errors]
-        return _refused(errors) if errors else None
+    def _look_closely(self, rows: Sequence[Row]) -> None:
+        """Hold each row to the rules by itself; raises Refused saying which field is wrong."""
+        for start in range(0, len(rows), _PART):
+            requests = validate_requests(self._request, rows[start : start + _PART])
+            errors = [error for request in requests for error in request.errors]
+            if errors:
+                raise _refused([replace(error, row=error.row + start) for error in errors])
 
     def _proven_single_row(self) -> Callable[[Mapping[str, object]], float] | None:
         """Return the model's own single-row path if it is shown to answer as a frame does."""
@@ -173,13 +186,31 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the client sent
         raise Refused(400, f"The body is no JSON: {error}.") from None
 
 
-def read_arrow(body: bytes) -> pl.DataFrame:
-    """Read a body as Arrow IPC, stream or file; raises Refused with status 400."""
-    reader = pl.read_ipc if body.startswith(b"ARROW1") else pl.read_ipc_stream
+_PLAIN: dict[str, pl.DataType] = {
+    ColumnType.BOOL: pl.Boolean(),
+    ColumnType.INT: pl.Int64(),
+    ColumnType.FLOAT: pl.Float64(),
+    ColumnType.STRING: pl.String(),
+    ColumnType.CATEGORY: pl.String(),
+}
+
+
+def _plain_dtypes(schema: Schema) -> dict[str, pl.DataType] | None:
+    """Return the dtypes of rows that were validated, or None where one holds times.
+
+    Such rows need no second check of their types, so they become a frame eight times as quickly.
+    """
+    if any(column.type not in _PLAIN for column in schema.columns):
+        return None
+    return {column.name: _PLAIN[column.type] for column in schema.columns}
+
+
+def _to_rows(frame: pl.DataFrame) -> list[Row]:
+    """Return a frame's rows; raises Refused for values that Python cannot hold."""
     try:
-        return reader(io.BytesIO(body))
-    except (PolarsError, PanicException, OSError, ValueError) as error:
-        raise Refused(400, f"The body is no Arrow IPC stream or file: {error}.") from None
+        return frame.to_dicts()
+    except (PanicException, OverflowError, ValueError) as error:
+        raise Refused(422, f"The batch holds a value that is out of range: {error}.") from None
 
 
 def _refused(errors: Sequence[FieldError]) -> Refused:

@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 import orjson
@@ -117,11 +118,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: called by the event loop."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP has this kind only
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # TCP has this kind only
         self._service.connections.add(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """End: called by the event loop."""
         self._closing = True
         self._service.connections.discard(self)
@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
                 self._answer(request, answer)
                 continue
             self._busy = True
-            answer.add_done_callback(lambda done, request=request: self._done(request, done))
+            answer.add_done_callback(partial(self._done, request))
             return
 
     def _done(self, request: Request, done: asyncio.Future[Response]) -> None:

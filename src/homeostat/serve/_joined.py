@@ -25,7 +25,13 @@ _TIMES: dict[str, pl.DataType] = {
     ColumnType.DATE: pl.Date(),
     ColumnType.DATETIME: pl.Datetime("us", "UTC"),
 }
-_STAMP = {"t": pl.Int64, "v": pl.String, "a": pl.String, "us": pl.Int64, "k": pl.String}
+_STAMP: dict[str, type[pl.DataType]] = {
+    "t": pl.Int64,
+    "v": pl.String,
+    "a": pl.String,
+    "us": pl.Int64,
+    "k": pl.String,
+}
 _COLUMNS = ("id", "at", "version", "arm", "probability", "latency_us", "key", "features")
 
 
@@ -161,7 +167,8 @@ def _empty(types: dict[str, str]) -> pl.DataFrame:
 
 
 def _singles(logs: _Logs, types: dict[str, str]) -> Iterator[pl.DataFrame]:
-    schema = {"i": pl.Int64, **_STAMP, "p": pl.Float64, "x": _raw(types)}
+    stamp: dict[str, type[pl.DataType] | pl.DataType] = {"i": pl.Int64, **_STAMP, "p": pl.Float64}
+    schema = stamp | {"x": _raw(types)}
     for epoch, payloads in logs.singles:
         if payloads:
             frame = pl.read_ndjson(io.BytesIO(b"\n".join(payloads)), schema=schema)
@@ -205,7 +212,7 @@ def _batches(logs: _Logs, types: dict[str, str]) -> Iterator[pl.DataFrame]:
 
 
 def _feedback(logs: _Logs) -> pl.DataFrame:
-    schema = {"i": pl.String, "y": pl.Int8, "t": pl.Int64}
+    schema = {"i": pl.String, "y": pl.Int64, "t": pl.Int64}
     text = io.BytesIO(b"\n".join(logs.feedback))
     frame = pl.read_ndjson(text, schema=schema) if logs.feedback else pl.DataFrame(schema=schema)
     return (
@@ -213,7 +220,7 @@ def _feedback(logs: _Logs) -> pl.DataFrame:
         .unique("i", keep="first", maintain_order=True)
         .select(
             pl.col("i").alias("id"),
-            pl.col("y").alias("outcome"),
+            pl.col("y").cast(pl.Int8).alias("outcome"),
             pl.from_epoch("t", time_unit="us").dt.replace_time_zone("UTC").alias("outcome_at"),
         )
     )

@@ -112,7 +112,7 @@ def unpack(
     """Read a package back after checking every byte of it.
 
     Args:
-        files: As `pack` made them.
+        files: As `pack` made them; what stands beside them is no part of the package.
         load: Rebuilds a model from its family and files; None takes ``homeostat.train.load``.
 
     Raises:
@@ -120,7 +120,8 @@ def unpack(
         VersionError: If the package was made by a newer Homeostat.
     """
     manifest = _manifest(files)
-    for name in sorted({*manifest["files"], *files} - {_MANIFEST}):
+    ours = {name for name in files if name.startswith(_MODEL) or name in {_SAMPLE, _PROFILE}}
+    for name in sorted({*manifest["files"], *ours}):
         if name not in files:
             raise CorruptionError(f"The package lacks `{name}`: fetch the package again.")
         if _digest(files[name]) != manifest["files"].get(name):
@@ -143,14 +144,14 @@ def unpack(
 def _manifest(files: Mapping[str, bytes]) -> dict[str, Any]:
     try:
         manifest = dict(json.loads(files[_MANIFEST]))
-        own = manifest.pop("sha256")
+        own, written = manifest.pop("sha256"), int(manifest["format"])
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptionError(
             f"A package needs a readable `{_MANIFEST}` with its SHA-256, got {error!r}."
         ) from error
-    if manifest.get("format", 0) > _FORMAT:
+    if written > _FORMAT:
         raise VersionError(
-            f"The package has format {manifest['format']}, this Homeostat reads up to "
+            f"The package has format {written}, this Homeostat reads up to "
             f"{_FORMAT}: upgrade Homeostat."
         )
     if _digest(_to_json(manifest)) != own:

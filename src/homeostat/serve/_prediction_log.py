@@ -114,9 +114,7 @@ class PredictionLog:
         self._append(FrameKind.PREDICTION, payload, 1)
         return number
 
-    def batch(
-        self, stamp: Stamp, frame: pl.DataFrame, probabilities: NDArray[np.float64]
-    ) -> int:
+    def batch(self, stamp: Stamp, frame: pl.DataFrame, probabilities: NDArray[np.float64]) -> int:
         """Write the answers to a batch and return the first one's number."""
         number = self.count
         head = orjson.dumps(
@@ -136,9 +134,7 @@ class PredictionLog:
         self._append(FrameKind.BATCH, payload, len(probabilities))
         return number
 
-    def mirror(
-        self, version: str, ids: Sequence[str], probabilities: NDArray[np.float64]
-    ) -> None:
+    def mirror(self, version: str, ids: Sequence[str], probabilities: NDArray[np.float64]) -> None:
         """Write what the other arm would have answered; may be called from another thread."""
         payload = {"v": version, "i": ids, "p": probabilities.tolist()}
         self._predictions.append(FrameKind.MIRROR, orjson.dumps(payload))

@@ -16,7 +16,7 @@ from homeostat.core import InputError, Json, NotFoundError
 if TYPE_CHECKING:
     from homeostat.record import Artifact, Record, Run
 
-__all__ = ["CHAMPION", "Plan", "assign", "direct", "plan_of", "position"]
+__all__ = ["CHAMPION", "Plan", "assign", "direct", "must_be_model", "plan_of", "position"]
 
 CHAMPION = "production"  # the alias under which the record keeps the model that is live
 _FILE = "plan.json"
@@ -30,8 +30,8 @@ def position(key: str, salt: str) -> float:
     big-endian fraction.
 
     Example:
-        >>> position("user-1", "v1/v2")
-        0.9
+        >>> round(position("user-1", "v1/v2"), 6)
+        0.166246
     """
     digest = blake2b(f"{salt}\0{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") * _SCALE
@@ -100,22 +100,28 @@ class Plan:
             ) from error
 
 
-def direct(record: Record, name: str, plan: Plan, *, run: Run) -> Artifact:
+def direct(run: Run, name: str, plan: Plan) -> Artifact:
     """Tell the servers of a model which challenger to try; each follows within its poll.
 
     Args:
-        record: Where the model is kept.
+        run: The run that decides so.
         name: Of the model.
         plan: What to try; ``Plan()`` ends a trial.
-        run: The run that decides so.
 
     Raises:
         NotFoundError: If the record has no such challenger.
+        InputError: If the challenger is no model.
     """
     if plan.challenger is not None:
-        run.use(plan.challenger)
+        must_be_model(run.use(plan.challenger))
     files = {_FILE: json.dumps(plan.to_json(), sort_keys=True).encode()}
     return run.make(_plan_name(name), "plan", files, aliases=("live",))
+
+
+def must_be_model(artifact: Artifact) -> None:
+    """Raise InputError unless an artifact is a model."""
+    if artifact.type != "model":
+        raise InputError(f"`{artifact.reference}` must be a model, it is a {artifact.type}.")
 
 
 def plan_of(record: Record, name: str) -> Plan:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from homeostat.core import InputError, SchemaError, duration, suggest
+from homeostat.core import InputError, SchemaError, duration
+from homeostat.split._offer import present
 from homeostat.split._splits import Splits
 
 __all__ = ["TimeSplit", "by_time"]
@@ -105,8 +106,7 @@ def _only_time(frame: pl.DataFrame) -> str:
 
 
 def _times(frame: pl.DataFrame, name: str) -> pl.Series:
-    if name not in frame.columns:
-        raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
+    present(frame, [name])
     column = frame[name]
     if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
         raise SchemaError(f"`{name}` must be a date or a datetime, it is {column.dtype}.")

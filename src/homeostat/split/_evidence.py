@@ -97,7 +97,9 @@ class Evidence:
         one, two = self._numbers.get(first), self._numbers.get(second)
         if one is None or two is None:
             return None
-        return Table.make(cut(one - two, self.halves.cut, bins=_FINE), self.halves)
+        with np.errstate(invalid="ignore"):  # infinity less infinity is a NaN, which has a bin
+            gap = one - two
+        return Table.make(cut(gap, self.halves.cut, bins=_FINE), self.halves)
 
     def _tables(self, bins: int) -> dict[str, Table]:
         return {

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from homeostat.core import Finding, KnownAt, Schema, SchemaError, Verdict, suggest
+from homeostat.core import Finding, KnownAt, Schema, SchemaError, Verdict
+from homeostat.split._offer import present
 
 __all__ = ["check_known_at"]
 
@@ -72,7 +73,7 @@ def _lateness(
     made = _instant(frame, predicted_at)
     query = []
     for name, rule in rules.items():
-        _column(frame, name)
+        present(frame, [name])
         held = pl.col(name).is_not_null()
         if KnownAt.parse(rule).column is None:
             late, by = pl.lit(value=False), pl.lit(None, pl.Duration("us"))
@@ -84,7 +85,12 @@ def _lateness(
             (held & late).sum().alias(f"{name}|late"),
             by.filter(held & late).median().alias(f"{name}|by"),
         ]
-    row = frame.select(query).row(0, named=True) if query else {}
+    try:
+        row = frame.select(query).row(0, named=True) if query else {}
+    except pl.exceptions.PolarsError as error:
+        raise SchemaError(
+            f"The times of the rules must be datetimes, all with a time zone or none: {error}."
+        ) from error
     return {name: (row[f"{name}|rows"], row[f"{name}|late"], row[f"{name}|by"]) for name in rules}
 
 
@@ -149,13 +155,8 @@ def _instant(frame: pl.DataFrame, rule: str) -> pl.Expr:
     known = KnownAt.parse(rule)
     if known.column is None:
         raise SchemaError("`predicted_at` names a time column, got 'always'.")
-    _column(frame, known.column)
+    present(frame, [known.column])
     return pl.col(known.column) + pl.lit(known.offset)
-
-
-def _column(frame: pl.DataFrame, name: str) -> None:
-    if name not in frame.columns:
-        raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
 
 
 def _text(late: timedelta) -> str:

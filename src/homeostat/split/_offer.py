@@ -74,6 +74,9 @@ def offer(
         )
     offered = tuple(name for name in features if name != label)
     present(frame, [label, *offered, *([time] if time else [])])
+    for name in offered:
+        if frame.schema[name].is_nested() or frame.schema[name] in {pl.Binary, pl.Object}:
+            raise SchemaError(f"A feature holds one value a row, `{name}` is {frame.schema[name]}.")
     return Offer(label, time, offered, tuple(name for name in offered if name not in ruled))
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from homeostat.core import InputError, SchemaError, suggest
+from homeostat.core import InputError
+from homeostat.split._offer import present
 from homeostat.split._splits import Splits
 
 __all__ = ["random_split"]
@@ -56,9 +57,7 @@ def random_split(
         )
     if stratify and groups:
         raise InputError("A split keeps groups whole or strata even, not both: choose one.")
-    for name in [*groups, *([stratify] if stratify else [])]:
-        if name not in frame.columns:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
+    present(frame, [*groups, *([stratify] if stratify else [])])
     rng = np.random.default_rng(rng)
     if groups:
         group = _linked(frame, groups)

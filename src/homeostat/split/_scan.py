@@ -23,8 +23,8 @@ _LIFT = 0.02  # AUC that a leak adds to all honest columns together
 def scan_leaks(
     frame: pl.DataFrame,
     schema: Schema | None = None,
-    *,
     features: Sequence[str] | None = None,
+    *,
     label: str = "",
     time: str = "",
     rng: np.random.Generator | int,

@@ -96,9 +96,13 @@ class Splits:
         """
         if part not in self.masks:
             raise InputError(f"There is no part `{part}`.{suggest(part, PARTS)}")
+        self.fits(frame)
+        return frame.filter(pl.Series(self.masks[part]))
+
+    def fits(self, frame: pl.DataFrame) -> None:
+        """Raise InputError unless the frame has as many rows as the one that was split."""
         if frame.height != self.rows:
             raise InputError(f"These splits are of {self.rows} rows, the frame has {frame.height}.")
-        return frame.filter(pl.Series(self.masks[part]))
 
     def summary(self) -> str:
         """Return one line with the rows and the boundaries of each part."""

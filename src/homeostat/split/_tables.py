@@ -97,9 +97,9 @@ def column_codes(column: pl.Series, cut_at: int, *, bins: int) -> Codes:
     """Put a column's values in at most ``bins`` bins, cut on its first rows; null has its own."""
     if column.dtype.is_numeric() or column.dtype.is_temporal() or column.dtype == pl.Boolean:
         return cut(column.to_physical().cast(pl.Float64).to_numpy(), cut_at, bins=bins)
-    text = column.cast(pl.String)
-    common = text.head(cut_at).drop_nulls().value_counts(sort=True, name="rows").head(bins - 1)
-    levels = common[column.name].to_list()
+    text = column.cast(pl.String).alias("value")
+    common = text.head(cut_at).drop_nulls().value_counts(sort=True).head(bins - 1)
+    levels = common["value"].to_list()
     number = dict(zip([*levels, None], range(len(levels) + 1), strict=True))
     coded = text.replace_strict(number, default=len(levels) + 1, return_dtype=pl.Int64)
     return coded.to_numpy()

@@ -4,6 +4,7 @@ from homeostat.stats._binary import (
     Floats,
     block_codes,
     check_binary,
+    floats,
 )
 from homeostat.stats._brier import (
     BrierTerms,
@@ -55,9 +56,6 @@ from homeostat.stats._evalues import (
 )
 from homeostat.stats._intervals import (
     Interval,
-    auc_influence,
-    auc_interval,
-    average_precision_influence,
     block_bootstrap,
     influence_error,
     influence_interval,
@@ -65,6 +63,11 @@ from homeostat.stats._intervals import (
     proportion_interval,
     resample_counts,
     wilson,
+)
+from homeostat.stats._ranking import (
+    auc_influence,
+    auc_interval,
+    average_precision_influence,
 )
 from homeostat.stats._recalibration import (
     Isotonic,
@@ -116,6 +119,7 @@ __all__ = [
     "confusion",
     "difference_sequence",
     "ece",
+    "floats",
     "hellinger",
     "holm",
     "homogeneity",

@@ -28,7 +28,13 @@ Floats = NDArray[np.float64]
 
 
 def floats(values: ArrayLike, name: str, *, n: int | None = None) -> Floats:
-    """Return finite numbers as a float64 array of shape (n,)."""
+    """Return finite numbers as a float64 array of shape (n,).
+
+    Args:
+        values: Numbers or booleans.
+        name: What an error calls them.
+        n: How many there must be; None takes any number.
+    """
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:

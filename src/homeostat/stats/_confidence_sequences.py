@@ -9,12 +9,13 @@ Each is tightest near one sample size, its ``horizon``, and valid at all of them
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from homeostat.core import InputError
 from homeostat.stats._binary import floats
@@ -227,7 +228,7 @@ def normal_mixture_bound(v: float, *, horizon: float, alpha: float = 0.05, sides
         tail = special.log_ndtr(s / math.sqrt(v + rho))
         return float(s * s / (2 * (v + rho)) + tail + constant)
 
-    return float(optimize.brentq(excess, 0.0, 2 * two_sided))
+    return _root(excess, 0.0, 2 * two_sided)
 
 
 def proportion_sequence(successes: int, n: int, *, horizon: float, alpha: float = 0.05) -> Interval:
@@ -264,9 +265,9 @@ def proportion_sequence(successes: int, n: int, *, horizon: float, alpha: float 
 
     low, high = 0.0, 1.0
     if successes and excess(tiny) > 0:
-        low = float(optimize.brentq(excess, tiny, middle))
+        low = _root(excess, tiny, middle)
     if failures and excess(1 - tiny) > 0:
-        high = float(optimize.brentq(excess, middle, 1 - tiny))
+        high = _root(excess, middle, 1 - tiny)
     return Interval(low, high, 1 - alpha)
 
 
@@ -336,3 +337,9 @@ def _errors_wide(n: int, horizon: float, alpha: float, sides: int) -> float:
     root = math.sqrt(1 + spread)
     log_term = math.log(root / alpha) if sides == 2 else math.log1p(root / (2 * alpha))
     return math.sqrt(2 * (1 + spread) / spread * log_term)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq  # noqa: PLC0415 - a third of a second to import
+
+    return float(brentq(function, low, high))

@@ -17,19 +17,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from homeostat.core import InputError
-from homeostat.stats._binary import Floats, block_codes, floats, labels, score_codes
+from homeostat.stats._binary import Floats, block_codes, floats, labels
 
 __all__ = [
     "Interval",
-    "auc_influence",
-    "auc_interval",
-    "average_precision_influence",
     "block_bootstrap",
     "influence_error",
     "influence_interval",
     "mean_interval",
     "proportion_interval",
     "resample_counts",
+    "two_sided",
     "wilson",
 ]
 
@@ -65,7 +63,7 @@ def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
         raise InputError(f"Successes lie in [0, n], got {successes} of {n}.")
     if n == 0:
         return Interval(0.0, 1.0, level)
-    z2 = float(_two_sided(level)) ** 2
+    z2 = float(two_sided(level)) ** 2
     rate = successes / n
     middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (rate * (1 - rate) + z2 / (4 * n)) / n) / (1 + z2 / n)
@@ -103,7 +101,7 @@ def proportion_interval(
     n_blocks = block_codes(np.asarray(blocks)[counted == 1], int(n))[1]
     worth = float(n_blocks)
     if error > 0 and n_blocks > 1:
-        narrowed = _two_sided(level) / _two_sided(level, n_blocks - 1)
+        narrowed = two_sided(level) / two_sided(level, n_blocks - 1)
         worth = min(n, rate * (1 - rate) / error**2 * narrowed**2)
     return wilson(rate * worth, worth, level=level)
 
@@ -112,8 +110,10 @@ def resample_counts(
     n_blocks: int, n_resamples: int, rng: np.random.Generator | int
 ) -> NDArray[np.int64]:
     """Return how often each block is drawn in each resample, shape (n_resamples, n_blocks)."""
-    generator = np.random.default_rng(rng)
-    return generator.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), size=n_resamples)
+    shape = (n_resamples, n_blocks)
+    drawn = np.random.default_rng(rng).integers(n_blocks, size=shape, dtype=np.int32)
+    cells = drawn + np.arange(n_resamples)[:, None] * n_blocks
+    return np.bincount(cells.ravel(), minlength=n_resamples * n_blocks).reshape(shape)
 
 
 def block_bootstrap(
@@ -148,16 +148,16 @@ def block_bootstrap(
         >>> interval.high - interval.low > 0.4
         True
     """
-    table = np.asarray(values, dtype=np.float64)
-    table = table[:, None] if table.ndim == 1 else table
-    codes, n_blocks = block_codes(blocks, len(table))
+    table = np.asarray(values)
+    columns = [floats(c, "values") for c in (table.T if table.ndim == 2 else [table])]
+    n = len(columns[0]) if columns else 0
+    codes, n_blocks = block_codes(blocks, n)
     if n_blocks < 2:
         return None
-    columns = [floats(column, "values") for column in table.T]
-    sums = np.stack([np.bincount(codes, c) for c in [*columns, np.ones(len(table))]], axis=1)
+    sums = np.stack([np.bincount(codes, c) for c in [*columns, np.ones(n)]], axis=1)
     drawn: Floats = resample_counts(n_blocks, n_resamples, rng).astype(np.float64) @ sums
     found = statistic(drawn) if callable(statistic) else drawn[:, 0] / drawn[:, -1]
-    widened = math.sqrt(n_blocks / (n_blocks - 1)) * _two_sided(level, n_blocks - 1)
+    widened = math.sqrt(n_blocks / (n_blocks - 1)) * two_sided(level, n_blocks - 1)
     tail = float(special.ndtr(-widened))
     low, high = np.quantile(found, [tail, 1 - tail])
     return Interval(float(low), float(high), level)
@@ -206,7 +206,7 @@ def influence_interval(
     error, n_blocks = influence_error(influence, blocks)
     if n_blocks < 2:
         return None
-    half = _two_sided(level, n_blocks - 1) * error
+    half = two_sided(level, n_blocks - 1) * error
     return Interval(max(estimate - half, within[0]), min(estimate + half, within[1]), level)
 
 
@@ -219,73 +219,7 @@ def mean_interval(
     return influence_interval(mean, (x - mean) / max(len(x), 1), blocks, level=level)
 
 
-def auc_influence(label: ArrayLike, score: ArrayLike) -> tuple[float, Floats] | None:
-    """Return the AUC and what each row adds to its error, shape (n,); None for one class.
-
-    Source: the structural components of DeLong, DeLong and Clarke-Pearson 1988, by ranks.
-    """
-    y = labels(label)
-    code = score_codes(score, len(y))
-    n_ones, n_zeros = float(y.sum()), float(len(y) - y.sum())
-    if not n_ones or not n_zeros:
-        return None
-    ones, zeros = np.bincount(code, y), np.bincount(code, 1 - y)
-    below = (np.cumsum(zeros) - zeros / 2) / n_zeros  # share of the 0s a score beats
-    above = 1 - (np.cumsum(ones) - ones / 2) / n_ones  # share of the 1s that beat a score
-    area = float(ones @ below) / n_ones
-    placed = np.where(y == 1, (below[code] - area) / n_ones, (above[code] - area) / n_zeros)
-    return area, placed
-
-
-def average_precision_influence(label: ArrayLike, score: ArrayLike) -> tuple[float, Floats] | None:
-    """Return the average precision and what each row adds to its error, shape (n,).
-
-    Returns:
-        None where no row has label 1. The influence is the derivative in a row's weight, which
-        moves the precision at each threshold below the row's score.
-    """
-    y = labels(label)
-    code = score_codes(score, len(y))
-    n_ones = float(y.sum())
-    if not n_ones:
-        return None
-    place = code.max() - code  # from the highest score down
-    ones, taken = np.bincount(place, y), np.cumsum(np.bincount(place))
-    precision = np.cumsum(ones) / taken
-    value = float(ones @ precision) / n_ones
-    gained = np.cumsum((ones / taken)[::-1])[::-1]
-    lost = np.cumsum((ones * precision / taken)[::-1])[::-1]
-    return value, (y * (precision - value + gained)[place] - lost[place]) / n_ones
-
-
-def auc_interval(
-    label: ArrayLike, score: ArrayLike, blocks: ArrayLike | None = None, *, level: float = 0.95
-) -> Interval | None:
-    """Return DeLong's interval of the AUC on the logit scale, over blocks where given.
-
-    Returns:
-        None for one class or fewer than two blocks. A perfect order has no spread of its own:
-        it gets Wilson's interval for as many trials as the rarer class has rows.
-
-    Source: DeLong et al. 1988; for clusters Obuchowski 1997, Biometrics 53.
-    """
-    found = auc_influence(label, score)
-    if found is None:
-        return None
-    area, influence = found
-    error, n_blocks = influence_error(influence, blocks)
-    if n_blocks < 2:
-        return None
-    if min(area, 1 - area) <= 1e-12 or error == 0:
-        trials = float(min(np.bincount(labels(label).astype(np.intp)).min(), n_blocks))
-        return wilson(min(area, 1.0) * trials, trials, level=level)
-    centre = float(special.logit(area))
-    half = _two_sided(level, n_blocks - 1) * error / (area * (1 - area))
-    low, high = special.expit([centre - half, centre + half])
-    return Interval(float(low), float(high), level)
-
-
-def _two_sided(level: float, df: float | None = None) -> float:
+def two_sided(level: float, df: float | None = None) -> float:
     """Return the two-sided quantile of Student's t, or of the normal without ``df``."""
     if not 0 < level < 1:
         raise InputError(f"`level` lies in (0, 1), got {level}.")

@@ -63,7 +63,7 @@ class Encoder:
         for name, dtype in frame.schema.items():
             if isinstance(dtype, _TEXT) or name in categories:
                 levels[name] = _levels(frame[name], max_levels)
-            elif not (dtype.is_numeric() or dtype in {pl.Boolean, pl.Null}):
+            elif not _may_be_number(dtype):
                 raise SchemaError(
                     f"A feature must hold numbers or categories, `{name}` holds {dtype}: "
                     "derive numbers from it, or leave it out of the features."
@@ -149,31 +149,31 @@ class Encoder:
             self._types_seen = types
 
     def _check_type(self, name: str, dtype: pl.DataType) -> None:
-        text = isinstance(dtype, _TEXT)
-        number = dtype.is_numeric() or dtype == pl.Boolean
-        wanted = "categories" if name in self.levels else "numbers"
-        if name in self.levels:
-            agrees = text or dtype.is_integer() or dtype == pl.Boolean
-        else:
-            agrees = number
-        if not agrees and dtype != pl.Null:
+        category = name in self.levels
+        if not (_may_be_category(dtype) if category else _may_be_number(dtype)):
             raise SchemaError(
-                f"Column `{name}` held {wanted} in training, it now holds {dtype}: convert it, "
-                "or fit the model anew."
+                f"Column `{name}` held {'categories' if category else 'numbers'} in training, it "
+                f"now holds {dtype}: convert it, or fit the model anew."
             )
 
 
 def _levels(column: pl.Series, most: int) -> tuple[str, ...]:
     """Return the most frequent values as text, ties by name, then sorted by name."""
-    if not (
-        isinstance(column.dtype, _TEXT) or column.dtype.is_integer() or column.dtype == pl.Boolean
-    ):
+    if not _may_be_category(column.dtype):
         raise SchemaError(
             f"A category must hold text or integers, `{column.name}` holds {column.dtype}."
         )
     counts = column.drop_nulls().cast(pl.String).rename("value").value_counts()
     kept = counts.sort(["count", "value"], descending=[True, False])["value"].head(most)
     return tuple(sorted(kept.to_list()))
+
+
+def _may_be_category(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, _TEXT) or dtype.is_integer() or dtype in {pl.Boolean, pl.Null}
+
+
+def _may_be_number(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in {pl.Boolean, pl.Null}
 
 
 def _text(value: object) -> str | None:

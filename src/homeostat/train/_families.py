@@ -83,4 +83,8 @@ def load(name: str, files: Mapping[str, bytes]) -> Model:
         >>> load("majority", model.save()).predict(pl.DataFrame({"x": [2]}))
         array([0.75])
     """
-    return family(name).load(files)
+    found = family(name)
+    try:
+        return found.load(files)
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise InputError(f"These are not the files of a `{name}` model: {error!r}.") from error

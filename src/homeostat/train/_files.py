@@ -58,7 +58,8 @@ def read_file(files: Mapping[str, bytes], name: str, family: str) -> bytes:
     """Return one file; raise InputError naming what is there where it is not."""
     if name not in files:
         raise InputError(
-            f"A `{family}` model needs the file `{name}`, got: {', '.join(sorted(files)) or 'none'}."
+            f"A `{family}` model needs the file `{name}`, got: "
+            f"{', '.join(sorted(files)) or 'none'}."
         )
     return bytes(files[name])
 
@@ -75,7 +76,7 @@ def read_arrays(files: Mapping[str, bytes], name: str, family: str) -> dict[str,
     try:
         with np.load(io.BytesIO(read_file(files, name, family)), allow_pickle=False) as stored:
             return {key: stored[key] for key in stored.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"`{name}` of a `{family}` model cannot be read: {error}.") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from homeostat.core import InputError
 from homeostat.train._encode import Encoder
 from homeostat.train._files import read_arrays, read_json, write_arrays, write_json
-from homeostat.train._inputs import as_frame, as_label, learned, smoothed_rate, training_rows
+from homeostat.train._inputs import as_label, learned, smoothed_rate, training_rows
 from homeostat.train._online import fixed_width_rows, sgd_pass
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class Logistic:
     Args:
         penalty: Weight of half the squared norm of the weights against the summed log loss.
         tolerance: Where the fit stops; scikit-learn's meaning.
-        rate: Step size of an update.
+        rate: Step size of an update: a typical row moves its own log-odds by
+            ``rate * (label - p)``.
 
     Raises:
         InputError: If a setting is not positive.
@@ -76,14 +77,12 @@ class Logistic:
             self.weights_[-1] = logit(smoothed_rate(ones))
 
     def partial_fit(self, features: pl.DataFrame, label: NDArray[np.float64]) -> None:
-        """Take one gradient step a row, in the order given; scaling and categories stay.
-
-        Five hundred to a few thousand rows a call is the intended size; a million is fine.
-        """
+        """Take one gradient step a row, in the order given; scaling and categories stay."""
         design = learned(self.design_, self.family)
         matrix = design.encoder.encode(features)
         ones = as_label(label, matrix.shape[0])
-        self.weights_ = sgd_pass(self.weights_, design.rows(matrix), ones, rate=self.rate)
+        step = self.rate / design.energy
+        self.weights_ = sgd_pass(self.weights_, design.rows(matrix), ones, rate=step)
 
     def update(self, features: pl.DataFrame, label: NDArray[np.float64]) -> None:
         """Learn further rows: :meth:`partial_fit`."""
@@ -131,11 +130,23 @@ class _Design:
     mean: NDArray[np.float64]
     scale: NDArray[np.float64]
     missing: NDArray[np.int64]  # which numbers have an indicator
+    _codes: list[int] = field(init=False, repr=False)
+    _numbers: list[int] = field(init=False, repr=False)
+    _starts: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        levels, names = self.encoder.levels, self.encoder.columns
+        codes = self.encoder.category_indices
+        sizes = [len(levels[names[i]]) + 2 for i in codes]
+        starts = np.cumsum([self.mean.size + self.missing.size, *sizes])
+        object.__setattr__(self, "_codes", codes)
+        object.__setattr__(self, "_numbers", [i for i in range(len(names)) if i not in codes])
+        object.__setattr__(self, "_starts", starts.astype(np.int64))
 
     @classmethod
     def fit(cls, frame: pl.DataFrame) -> tuple[_Design, NDArray[np.float64]]:
         """Learn from training rows; return the design and their encoded matrix."""
-        encoder = Encoder.fit(as_frame(frame))
+        encoder = Encoder.fit(frame)
         matrix = encoder.encode(frame)
         numbers = np.delete(matrix, encoder.category_indices, axis=1)
         absent = np.isnan(numbers)
@@ -146,16 +157,14 @@ class _Design:
         return cls(encoder, mean, scale, np.flatnonzero(absent.any(axis=0))), matrix
 
     @property
-    def starts(self) -> NDArray[np.int64]:
-        """First column of each category's codes, and the column of the constant."""
-        sizes = [len(self.encoder.levels[n]) + 2 for n in self.encoder.columns if self._text(n)]
-        first = self.mean.size + self.missing.size
-        return first + np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    def width(self) -> int:
+        """Number of columns; the last is the constant."""
+        return int(self._starts[-1]) + 1
 
     @property
-    def width(self) -> int:
-        """Number of columns."""
-        return int(self.starts[-1]) + 1
+    def energy(self) -> int:
+        """Expected squared norm of a row: one for each number, category and the constant."""
+        return len(self.encoder.columns) + 1
 
     def rows(self, matrix: NDArray[np.float64]) -> csr_matrix:
         """Return the sparse design matrix, (n, width)."""
@@ -170,26 +179,21 @@ class _Design:
     ) -> NDArray[np.float64]:
         """Return the log-odds of each row, (n,)."""
         dense = self._dense(matrix)
-        total = dense @ weights[: dense.shape[1]]
-        for column in self._columns(matrix).T:
-            total += weights[column]
-        return np.asarray(total, dtype=np.float64)
-
-    def _text(self, name: str) -> bool:
-        return name in self.encoder.levels
+        ones = weights[self._columns(matrix)].sum(axis=1)
+        return np.asarray(dense @ weights[: dense.shape[1]] + ones, dtype=np.float64)
 
     def _dense(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return standardised numbers and indicators, (n, numbers + indicators)."""
-        numbers = np.delete(matrix, self.encoder.category_indices, axis=1)
+        numbers = matrix[:, self._numbers]
         scaled = np.clip((numbers - self.mean) / self.scale, -_FARTHEST, _FARTHEST)
         absent = np.isnan(numbers)
         return np.hstack([np.where(absent, 0.0, scaled), absent[:, self.missing]])
 
     def _columns(self, matrix: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the columns that are one: a code for each category, and the constant."""
-        codes = matrix[:, self.encoder.category_indices].astype(np.int64)
+        codes = matrix[:, self._codes].astype(np.int64)
         constant = np.zeros((matrix.shape[0], 1), dtype=np.int64)
-        return np.hstack([codes, constant]) + self.starts
+        return np.hstack([codes, constant]) + self._starts
 
 
 if TYPE_CHECKING:

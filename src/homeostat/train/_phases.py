@@ -1,4 +1,4 @@
-"""The four phases: heuristic, simplest, simple made better, complex; each scored on the same rows."""
+"""The four phases, heuristic to complex, each fitted and asked on the same rows."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def fit_phases(
         >>> from homeostat.train import Logistic, Majority
         >>> rows = pl.DataFrame({"x": [0, 1, 2, 3]}), np.array([0.0, 0.0, 1.0, 1.0])
         >>> results = fit_phases([Majority(), Logistic()], rows, rows[0])
-        >>> [(result.phase, result.name, result.prediction[0].round(2)) for result in results]
-        [(1, 'majority', np.float64(0.5)), (2, 'logistic', np.float64(0.13))]
+        >>> [(one.phase, one.name, one.prediction[0].round(2).item()) for one in results]
+        [(1, 'majority', 0.5), (2, 'logistic', 0.22)]
     """
     if isinstance(models, Mapping):
         named = list(models.items())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,8 +19,16 @@ from starlette.staticfiles import StaticFiles
 from homeostat import __version__
 from homeostat.core import HomeostatError, InputError, NotFoundError
 from homeostat.record import Record
-from homeostat.web import _artifacts, _evaluation, _findings, _home, _lineage, _runs, _shift
-from homeostat.web import _timeline
+from homeostat.web import (
+    _artifacts,
+    _evaluation,
+    _findings,
+    _home,
+    _lineage,
+    _runs,
+    _shift,
+    _timeline,
+)
 from homeostat.web._download import download, series
 from homeostat.web._guard import Guard
 from homeostat.web._links import Links, query
@@ -64,38 +74,36 @@ def create_app(record: Record | Path | str, *, token: str | None = None) -> Star
         NotFoundError: If there is no record in the folder.
 
     Example:
-        >>> import tempfile
-        >>> from homeostat.record import Record
-        >>> from starlette.testclient import TestClient
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     client = TestClient(create_app(Record(folder)), base_url="http://127.0.0.1")
-        ...     client.get("/runs.json").json()["total"]
-        0
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, Record(folder) as record:
+        ...     [route.path for route in create_app(record).routes if "find" in route.path][-2:]
+        ['/findings/{finding}.csv', '/findings/{finding}']
     """
     opened = record if isinstance(record, Record) else Record.open(record)
+    closing = threading.Event()
     routes: list[BaseRoute] = [
-        Route("/events", events(opened)),
+        Route("/events", events(opened, closing)),
         Route("/file", download(opened)),
         Route("/runs/{run}/series", series(opened)),
     ]
     for path, page in _PAGES.items():
         twin = "/index" if path == "/" else path
-        for form in ("json", "csv"):
-            routes.append(Route(f"{twin}.{form}", _endpoint(opened, page, form)))
+        routes += [
+            Route(f"{twin}.{form}", _endpoint(opened, page, form)) for form in ("json", "csv")
+        ]
         routes.append(Route(path, _endpoint(opened, page, "html")))
     routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
-
-    def failed(request: Request, error: Exception) -> Response:
-        return _failed(request, opened, error)
 
     def refuse(request: Request, status: int, message: str, ask_token: bool) -> Response:  # noqa: FBT001 - a callback
         return _plain(request, _trouble(status, message, ask_token=ask_token))
 
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, token=token, refuse=refuse)],
-        exception_handlers={HTTPException: failed, HomeostatError: failed, Exception: failed},
+        exception_handlers=dict.fromkeys((HTTPException, HomeostatError, Exception), _failed),
     )
+    app.state.closing = closing
+    return app
 
 
 def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - what Starlette's Route takes
@@ -105,8 +113,8 @@ def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - w
         if asked and asked not in known:
             view = missing("system", asked, known, lambda name: query("/", system=name))
             return _plain(request, view, form)
-        system = asked or (known[0] if known else "")
-        path = request.url.path.removesuffix(f".{form}")
+        system = asked or (known[0] if known else None)
+        path = _address(request).removesuffix(f".{form}")
         path = "/" if path == "/index" else path
         link = Links(system if len(known) > 1 else None)
         ask = Ask(record, path, request.path_params, request.query_params, system, link)
@@ -123,11 +131,8 @@ def _frame(request: Request, link: Links, path: str) -> dict[str, object]:
     theme = request.cookies.get("homeostat_theme")
 
     def twin(form: str, table: str | None = None) -> str:
-        changed = request.query_params.multi_items() + ([("table", table)] if table else [])
-        whole: dict[str, list[str]] = {}
-        for key, value in changed:
-            whole.setdefault(key, []).append(value)
-        return query(f"{'/index' if path == '/' else path}.{form}", **whole)
+        kept = {key: request.query_params.getlist(key) for key in request.query_params}
+        return query(f"{'/index' if path == '/' else path}.{form}", **(kept | {"table": table}))
 
     return {
         "here": path,
@@ -143,9 +148,14 @@ def _frame(request: Request, link: Links, path: str) -> dict[str, object]:
     }
 
 
+def _address(request: Request) -> str:
+    """Return the path of a request as an address: what is no letter in it is escaped."""
+    return quote(request.scope["path"])
+
+
 def _plain(request: Request, view: View, form: str | None = None) -> Response:
     """Answer with a view that is about no system: an error."""
-    path = request.url.path
+    path = _address(request)
     form = form or ("json" if path.endswith((".json", ".csv")) else "html")
     return answer(view, form if form == "html" else "json", table=None,
                   frame=_frame(request, Links(), path))  # fmt: skip
@@ -159,11 +169,11 @@ def _trouble(status: int, message: str, *, heading: str = "", ask_token: bool = 
     return View("error.html", heading, {"error": message, "near": []}, (), drawing, status)
 
 
-def _failed(request: Request, record: Record, error: Exception) -> Response:
+def _failed(request: Request, error: Exception) -> Response:
     """Answer an error with a page in the same style, and no traceback."""
     match error:
         case HTTPException(status_code=404):
-            return _plain(request, missing("page", request.url.path, _NAV.values(), str))
+            return _plain(request, missing("page", request.scope["path"], _NAV.values(), str))
         case HTTPException():
             view = _trouble(error.status_code, error.detail)
         case NotFoundError():

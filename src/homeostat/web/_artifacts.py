@@ -85,7 +85,7 @@ def _runs(ask: Ask, ids: Iterable[str]) -> list[dict[str, str]]:
     """Return runs as links."""
     wanted = list(dict.fromkeys(ids))
     rows = run_rows(ask.record.runs().filter(pl.col("id").is_in(wanted)))
-    return [{"id": row.id, "label": row.label or row.kind} for row in rows]
+    return [{"id": row.id, "label": row.label} for row in rows]
 
 
 def _preview(found: Artifact) -> dict[str, str] | None:

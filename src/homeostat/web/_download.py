@@ -59,16 +59,22 @@ def series(record: Record) -> Callable[[Request], Response]:
             known = frame["name"].unique().to_list()
             raise NotFoundError(f"The run has no metric `{name}`.{suggest(name, known)}")
         if form == "csv":
-            table = Table(name, ("step", "time", "value"), points.select("step", "time", "value").rows())
+            table = Table(
+                name, ("step", "time", "value"), points.select("step", "time", "value").rows()
+            )
             return Response(table.csv(), media_type="text/csv; charset=utf-8")
         parts = min_max(
             points["step"].cast(pl.Float64).to_numpy(), points["value"].to_numpy(),
             _columns(query.get("columns", "600")),
         )  # fmt: skip
         if form == "json":
-            body = {key: part.tolist() for key, part in zip(("step", "low", "high"), parts, strict=True)}
+            body = {
+                key: part.tolist() for key, part in zip(("step", "low", "high"), parts, strict=True)
+            }
             return Response(orjson.dumps(body), media_type="application/json")
-        return Response(np.concatenate(parts).astype("<f4").tobytes(), media_type="application/octet-stream")
+        return Response(
+            np.concatenate(parts).astype("<f4").tobytes(), media_type="application/octet-stream"
+        )
 
     return endpoint
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from homeostat.web._marks import reliability_marks
@@ -14,49 +13,49 @@ from homeostat.web._scale import Scale
 __all__ = ["evaluation"]
 
 _BADNESS = {"fail": 0, "warn": 1, "unknown": 2, "ok": 3}
+_BINS = ("predicted", "observed", "low", "high", "count")
 
 
 def evaluation(ask: Ask) -> View:
     """Show the latest phases, calibration and slices of a system."""
-    phases, phases_ref = _rows(ask, "phases")
-    slices, slices_ref = _rows(ask, "slices")
-    slices = sorted(slices, key=lambda row: (_BADNESS[row.verdict], row.value or 0.0))  # type: ignore[attr-defined]
+    all_phases = reports(ask.record, "phases", ask.system, list[Phase])
+    all_slices = reports(ask.record, "slices", ask.system, list[Slice])
     curves = reports(ask.record, "calibration", ask.system, Calibration)
-    calibration = curves[0][1] if curves else None
+    phases = all_phases[0][1] if all_phases else []
+    slices = all_slices[0][1] if all_slices else []
+    slices = sorted(slices, key=lambda row: (_BADNESS[row.verdict], row.value or 0.0))
     data = {
-        "phases": phases, "phases_ref": phases_ref, "slices": slices, "slices_ref": slices_ref,
-        "calibration": calibration, "calibration_ref": curves[0][0].reference if curves else None,
-    }  # fmt: skip
-    drawing: dict[str, object] = {
-        "phase_scale": _scale(phases, ("low", "high", "difference"), (0.0,)),
-        "slice_scale": _scale(slices, ("low", "high", "value", "overall")),
+        "phases": phases,
+        "phases_ref": all_phases[0][0].reference if all_phases else None,
+        "slices": slices,
+        "slices_ref": all_slices[0][0].reference if all_slices else None,
+        "calibration": curves[0][1] if curves else None,
+        "calibration_ref": curves[0][0].reference if curves else None,
     }
-    tables = [_table("phases", Phase, phases), _table("slices", Slice, slices)]
-    if calibration:
-        bins = _bins(calibration)
-        drawing |= {"calibration_chart": reliability_marks(calibration), "calibration_rows": bins}
-        tables.append(Table("calibration", ("predicted", "observed", "low", "high", "count"), bins))
+    tables = [
+        _table("phases", Phase, phases),
+        _table("slices", Slice, slices),
+    ]
+    drawing: dict[str, object] = {
+        "phase_scale": Scale.over(
+            [0.0, *(v for r in phases for v in (r.low, r.high, r.difference))]
+        ),
+        "slice_scale": Scale.over(v for r in slices for v in (r.low, r.high, r.value, r.overall)),
+    }
+    if curves:
+        bins = _bins(curves[0][1])
+        drawing |= {"calibration_chart": reliability_marks(curves[0][1]), "calibration_rows": bins}
+        tables.append(Table("calibration", _BINS, bins))
     return View("evaluation.html", "Evaluation", data, tables, drawing)
 
 
-def _rows(ask: Ask, type_: str) -> tuple[list[object], str | None]:
-    found = reports(ask.record, type_, ask.system, list)
-    return (found[0][1], found[0][0].reference) if found else ([], None)
-
-
-def _scale(rows: Sequence[object], names: Sequence[str], more: Sequence[float] = ()) -> Scale:
-    return Scale.over([*more, *(getattr(row, name) for row in rows for name in names)])
-
-
-def _table(name: str, kind: type[Phase | Slice], rows: Sequence[object]) -> Table:
-    columns = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    return Table(name, columns, [[getattr(row, c) for c in columns] for row in rows])
+def _table(name: str, kind: type[Phase | Slice], rows: list[Phase] | list[Slice]) -> Table:
+    columns = [field.name for field in fields(kind)]
+    return Table(name, columns, [[getattr(row, column) for column in columns] for row in rows])
 
 
 def _bins(calibration: Calibration) -> list[tuple[object, ...]]:
-    columns: Mapping[str, Sequence[object]] = {
-        name: getattr(calibration, name) for name in ("predicted", "observed", "low", "high", "count")
-    }
-    length = len(columns["predicted"])
-    filled = [list(column) + [None] * (length - len(column)) for column in columns.values()]
-    return list(zip(*filled, strict=False))
+    """Return the bins as rows; None where a column is shorter."""
+    length = len(calibration.predicted)
+    columns = [list(getattr(calibration, name))[:length] for name in _BINS]
+    return list(zip(*(column + [None] * (length - len(column)) for column in columns), strict=True))

@@ -62,7 +62,7 @@ def finding(ask: Ask) -> View:
     drawing = {
         "items": items,
         "numbers": [(name, value) for name, value in numbers if value is not None],
-        "run_label": (runs[0].label or runs[0].kind) if runs else found.run,
+        "run_label": (runs[0].label) if runs else found.run,
     }
     table = Table("finding", frame.columns, frame.rows())
     return View("finding.html", f"{found.check} on {found.subject}", data, [table], drawing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -80,45 +80,52 @@ class Guard:
 
     async def _checked(self, request: Request) -> Response | None:
         """Return what to answer instead of the page; None where the visitor may pass."""
-        if request.method not in {"GET", "HEAD"} and request.url.path != "/token":
+        if request.method not in {"GET", "HEAD"} and request.scope["path"] != "/token":
             return self._refuse(request, 405, "These pages are read, not written: use GET.", False)
         if self._token is None:
-            host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-            if is_loopback(host):
-                return None
-            return self._refuse(
-                request, 403,
-                f"Without a token only the loopback is served, the request was for {host!r}: open "
-                "http://127.0.0.1 instead, or start with `homeostat ui --token ...`.", False,
-            )  # fmt: skip
-        if request.url.path.startswith("/static/") or self._has_token(request):
+            return self._only_loopback(request)
+        if request.scope["path"].startswith("/static/") or self._has_token(request):
             return None
         given = request.query_params.get("token") or await _posted(request)
-        if given is None:
-            return self._refuse(request, 401, "This record is shown to those with its token.", True)
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return self._refuse(request, 401, "That is not the token of this record.", True)
-        return self._welcome(request)
+        if given is not None and _same(given, self._token):
+            return self._welcome(request)
+        said = "That is not the token of this record." if given else "This record has a token."
+        return self._refuse(request, 401, said, True)
+
+    def _only_loopback(self, request: Request) -> Response | None:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        if is_loopback(host):
+            return None
+        message = (
+            f"Without a token only the loopback is served, the request was for {host!r}: open "
+            "http://127.0.0.1 instead, or start with `homeostat ui --token ...`."
+        )
+        return self._refuse(request, 403, message, False)
 
     def _has_token(self, request: Request) -> bool:
         assert self._token is not None  # noqa: S101 - asked only where there is one
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return hmac.compare_digest(shown.strip().encode(), self._token.encode())
-        kept = request.cookies.get(_COOKIE, "")
-        return hmac.compare_digest(kept.encode(), _keepsake(self._token).encode())
+            return _same(shown.strip(), self._token)
+        return _same(request.cookies.get(_COOKIE, ""), _keepsake(self._token))
 
     def _welcome(self, request: Request) -> Response:
         """Keep the token in a cookie, and go to the page without it in its address."""
         assert self._token is not None  # noqa: S101 - asked only where there is one
-        url = request.url.remove_query_params("token")
-        target = "/" if url.path == "/token" else f"{url.path}?{url.query}".rstrip("?")
-        reply = RedirectResponse("/" + target.lstrip("/\\"), 303)
+        path = request.scope["path"].lstrip("/\\")  # `//host` would lead to another site
+        rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
+        target = "/" if path == "token" else f"/{quote(path)}?{urlencode(rest)}".rstrip("?")
+        reply = RedirectResponse(target, 303)
         reply.set_cookie(
             _COOKIE, _keepsake(self._token), httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
         )  # fmt: skip
         return reply
+
+
+def _same(shown: str, secret: str) -> bool:
+    """Compare in a time that tells nothing of how much was right."""
+    return hmac.compare_digest(shown.encode("utf-8", "replace"), secret.encode())
 
 
 def _keepsake(token: str) -> str:

@@ -9,17 +9,16 @@ from datetime import datetime
 
 import polars as pl
 
-from homeostat.core import Verdict
 from homeostat.record import Artifact, Record
 from homeostat.web._links import query
 from homeostat.web._page import Ask, Table, View
-from homeostat.web._read import Event, events_of, reports
+from homeostat.web._read import RELEASES, Event, events_of, reports, run_rows, tone
 from homeostat.web._reports import PolicyRow
-from homeostat.web._words import number
+from homeostat.web._words import number, span
 
-__all__ = ["RELEASES", "STAGES", "home", "tone"]
+__all__ = ["home"]
 
-STAGES = {
+_STAGES = {
     "ingest": ("t", 1, "Read the sources."),
     "expect": ("t", 2, "Check what the data promise."),
     "features": ("t", 3, "Derive what the model sees."),
@@ -33,7 +32,6 @@ STAGES = {
     "relearn": ("b", 1, "Retrain when it pays."),
 }
 """The stages in their order: the side of the ring, the column, and what the stage does."""
-RELEASES = ("promote", "reject", "rollback")
 _ALIASES = ("production", "live", "champion", "current")
 _LATEST = 6
 _BAD = {"failed": "fail", "refused": "fail"}
@@ -63,29 +61,20 @@ class Live:
     because: str | None
 
 
-def tone(kind: str, verdict: object = None) -> str:
-    """Return the verdict in whose colour an event is drawn."""
-    known = {"promote": "ok", "rollback": "fail", "reject": "warn"}
-    if verdict in set(Verdict):
-        return str(verdict)
-    return known.get(kind, "none")
-
-
 def home(ask: Ask) -> View:
     """Show the loop of the system at hand."""
-    stages = _stages(ask.record, ask.system)
-    frame = ask.record.events(system=ask.system) if stages else None
-    alarms = [] if frame is None else events_of(frame, ["alarm"])[-_LATEST:][::-1]
-    releases = [] if frame is None else events_of(frame, RELEASES)[-_LATEST:][::-1]
-    live = _live(ask.record, ask.system)
-    names = dict(ask.record.runs().select("id", "name").iter_rows())
+    runs = ask.record.runs(system=ask.system)
+    stages = _stages(ask.record, ask.system, runs)
+    alarms, policy = _latest(ask, runs, ["alarm"])
+    releases, _ = _latest(ask, runs, RELEASES)
     data = {
         "stages": stages,
-        "live": live,
-        "alarms": [_news(event, names) for event in alarms],
-        "releases": [_news(event, names) for event in releases],
+        "live": _live(ask.record, ask.system, runs),
+        "alarms": alarms,
+        "alarms_of": policy,
+        "releases": releases,
         "replay_says": _replay_says(ask),
-        "watched": frame is not None and not frame.filter(pl.col("kind") == "alarm").is_empty(),
+        "watched": runs["kind"].is_in(["replay", "watch"]).any(),
     }
     rows = [(s.name, s.status, s.verdict, s.summary, s.seconds) for s in stages]
     table = Table("stages", ("stage", "status", "verdict", "summary", "seconds"), rows)
@@ -93,16 +82,31 @@ def home(ask: Ask) -> View:
     return View("home.html", ask.system or "Home", data, [table], drawing)
 
 
-def _stages(record: Record, system: str) -> list[Stage]:
+def _latest(
+    ask: Ask, runs: pl.DataFrame, kinds: Sequence[str]
+) -> tuple[list[dict[str, object]], str | None]:
+    """Return the latest events of the live loop; where it has none, of the latest replay."""
+    events = events_of(ask.record.events(system=ask.system), kinds)
+    replays = runs.filter(pl.col("kind") == "replay")
+    names = {row.id: row.label for row in run_rows(runs)}
+    replayed = set(replays["id"])
+    shown = [event for event in events if event.run not in replayed]
+    policy = None
+    if not shown and replayed:
+        policy = str(replays["name"][0])
+        shown = [event for event in events if event.run == replays["id"][0]]
+    return [_news(event, names.get(event.run, "run")) for event in shown[-_LATEST:][::-1]], policy
+
+
+def _stages(record: Record, system: str | None, runs: pl.DataFrame) -> list[Stage]:
     """Return what the latest word on each stage is; nothing where there was no run."""
-    runs = record.runs(system=system) if system else record.runs()
     if runs.is_empty():
         return []
     last: dict[str, Event] = {}
     for event in events_of(record.events(kind="stage", system=system)):
         last[str(event.payload.get("stage"))] = event
     ids = _latest_runs(runs)
-    return [_stage(record, name, last.get(name), ids.get(name)) for name in STAGES]
+    return [_stage(record, name, last.get(name), ids.get(name)) for name in _STAGES]
 
 
 def _latest_runs(runs: pl.DataFrame) -> dict[str, list[str]]:
@@ -125,13 +129,13 @@ def _stage(record: Record, name: str, event: Event | None, runs: list[str] | Non
     verdict = next((v for v in order if counts[v]), None)
     if event is None:
         status = "done" if runs else "not yet"
-        return Stage(name, status, verdict, STAGES[name][2], None, dict(counts))
+        return Stage(name, status, verdict, _STAGES[name][2], None, dict(counts))
     seconds = event.payload.get("seconds")
     return Stage(
         name,
         str(event.payload.get("status", "done")),
         verdict,
-        str(event.payload.get("summary") or STAGES[name][2]),
+        str(event.payload.get("summary") or _STAGES[name][2]),
         float(seconds) if isinstance(seconds, (int, float)) else None,
         dict(counts),
     )
@@ -139,29 +143,29 @@ def _stage(record: Record, name: str, event: Event | None, runs: list[str] | Non
 
 def _drawn(ask: Ask, stage: Stage) -> dict[str, object]:
     """Return a stage with what drawing it needs."""
-    side, column, _ = STAGES[stage.name]
+    side, column, _ = _STAGES[stage.name]
     judged = _BAD.get(stage.status, stage.verdict)
-    counts = [f"{stage.findings[v]} {v}" for v in ("fail", "unknown", "warn") if v in stage.findings]
-    words = ", ".join([stage.status, *counts])
+    counts = [
+        f"{stage.findings[v]} {v}" for v in ("fail", "unknown", "warn") if v in stage.findings
+    ]
+    told = stage.status if stage.status != "done" or stage.verdict is None else stage.verdict
+    words = counts if stage.status == "done" and counts else [told, *counts]
     return {
         "name": stage.name,
         "side": side,
         "column": column,
         "tone": judged or "none",
         "glyph": judged or ("none" if stage.status == "not yet" else "done"),
-        "word": words,
+        "word": ", ".join(words),
         "summary": stage.summary,
         "href": query("/findings", kind=stage.name, system=ask.link.system),
     }
 
 
-def _live(record: Record, system: str) -> Live | None:
+def _live(record: Record, system: str | None, runs: pl.DataFrame) -> Live | None:
     """Return the model that a release alias points to."""
-    frame = record.artifacts(type="model").explode("aliases").filter(
-        pl.col("aliases").is_in(_ALIASES)
-    )  # fmt: skip
-    if system:
-        frame = frame.filter(pl.col("run").is_in(record.runs(system=system)["id"].to_list()))
+    frame = record.artifacts(type="model").filter(pl.col("run").is_in(runs["id"].implode()))
+    frame = frame.explode("aliases").filter(pl.col("aliases").is_in(_ALIASES))
     if frame.is_empty():
         return None
     rank = {alias: i for i, alias in enumerate(_ALIASES)}
@@ -190,7 +194,7 @@ def _since(record: Record, model: Artifact, alias: str) -> datetime:
     return moves[-1] if moves else model.made
 
 
-def _because(record: Record, model: Artifact, system: str) -> str | None:
+def _because(record: Record, model: Artifact, system: str | None) -> str | None:
     for event in reversed(events_of(record.events(kind="promote", system=system))):
         if event.payload.get("version") == model.reference:
             return event.words
@@ -204,7 +208,7 @@ def _no_live(stages: Sequence[Stage]) -> str:
     return "None has been released. `homeostat run` trains one and releases it if its gates hold."
 
 
-def _news(event: Event, names: dict[str, str]) -> dict[str, object]:
+def _news(event: Event, run_name: str) -> dict[str, object]:
     """Return an event as the lists of the page show it."""
     payload = event.payload
     check, subject = str(payload.get("check", "")), str(payload.get("subject", ""))
@@ -212,11 +216,9 @@ def _news(event: Event, names: dict[str, str]) -> dict[str, object]:
         "kind": event.kind,
         "at": event.at,
         "run": event.run,
-        "policy": names.get(event.run) or "live",
+        "run_name": run_name,
         "verdict": tone(event.kind, payload.get("verdict")),
-        "tone": tone(event.kind, payload.get("verdict")),
         "summary": event.words,
-        "words": event.words,
         "check": check,
         "href": query("/findings", run=event.run, check=check, subject=subject),
     }
@@ -224,8 +226,8 @@ def _news(event: Event, names: dict[str, str]) -> dict[str, object]:
 
 def _replay_says(ask: Ask) -> str | None:
     """Say in a sentence what the replay of the policies came to."""
-    for _, rows in reports(ask.record, "replay-table", ask.system, list):
-        policies: list[PolicyRow] = [r for r in rows if r.normalized_entropy is not None]
+    for _, rows in reports(ask.record, "replay-table", ask.system, list[PolicyRow]):
+        policies = [row for row in rows if row.normalized_entropy is not None]
         if not policies:
             return None
         best = min(policies, key=lambda row: row.normalized_entropy or 0.0)
@@ -233,6 +235,6 @@ def _replay_says(ask: Ask) -> str | None:
             f"Of {len(policies)} policies that lived through the same time, “{best.policy}” was "
             f"best: normalized entropy {number(best.normalized_entropy)} "
             f"[{number(best.low)}, {number(best.high)}] with {number(best.retrains)} retrains and "
-            f"{number(best.cpu_s, 3)} CPU seconds."
+            f"{span(best.cpu_s)} of processor time."
         )
     return None

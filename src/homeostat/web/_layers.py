@@ -85,7 +85,8 @@ def _ranked(
         for b in targets:
             waiting[b] += 1
     column: dict[Spot, int] = dict.fromkeys(names, 0)
-    ready, done = [name for name in names if not waiting[name]], set()
+    ready = [name for name in names if not waiting[name]]
+    done: set[str] = set()
     kept = []
     while ready or len(done) < len(names):
         # Nothing is ready only inside a cycle: its first node goes next, and the edge back is cut.

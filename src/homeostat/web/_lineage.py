@@ -13,9 +13,9 @@ from homeostat.web._runs import flat
 
 __all__ = ["lineage"]
 
-_COLUMN, _ROW, _MARGIN = 212, 56, 16
-_WIDTH, _HEIGHT = 172, 40
-_MOST_NODES = 120
+_COLUMN, _ROW, _MARGIN = 196, 52, 16
+_WIDTH, _HEIGHT = 164, 40
+_MOST_NODES = 80
 _SHORT = 22
 _FACTS = 4
 
@@ -78,9 +78,7 @@ def _href(ask: Ask, node: Node) -> str:
     return ask.link.run(node.id) if node.kind == "run" else ask.link.artifact(node.label)
 
 
-def _steps(
-    ask: Ask, nodes: Sequence[Node], whole: Drawing, root: str
-) -> list[dict[str, object]]:
+def _steps(ask: Ask, nodes: Sequence[Node], whole: Drawing, root: str) -> list[dict[str, object]]:
     """Return nodes as the steps of a path, sources first."""
     ordered = sorted(nodes, key=lambda node: whole.columns[node.id])
     return [
@@ -97,9 +95,7 @@ def _steps(
     ]
 
 
-def _graph(
-    ask: Ask, nodes: Sequence[Node], edges: Iterable[Edge], root: str
-) -> dict[str, object]:
+def _graph(ask: Ask, nodes: Sequence[Node], edges: Iterable[Edge], root: str) -> dict[str, object]:
     """Return the marks of the graph: boxes, and curves from box to box."""
     drawn = layers((node.id for node in nodes), [(e.source, e.target) for e in edges])
 

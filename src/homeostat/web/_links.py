@@ -43,7 +43,7 @@ class Links:
 
     def artifact(self, reference: str) -> str:
         """Return the address of an artifact's page."""
-        return f"/artifacts/{quote(reference)}"
+        return f"/artifacts/{quote(reference, safe='')}"
 
     def file(self, reference: str, filename: str) -> str:
         """Return the address that downloads one file of an artifact."""
@@ -51,7 +51,7 @@ class Links:
 
     def lineage(self, identity: str) -> str:
         """Return the address of the lineage of a run or an artifact."""
-        return f"/lineage/{quote(identity)}"
+        return f"/lineage/{quote(identity, safe='')}"
 
     def finding(self, finding: str) -> str:
         """Return the address of a finding's page."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -17,28 +18,29 @@ _POLL_S = 1.0
 _KEEP_ALIVE_POLLS = 15
 
 
-def events(record: Record) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint that sends ``changed`` each time the logs of a record have grown."""
+def events(record: Record, closing: threading.Event) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that sends ``changed`` each time a record has grown.
+
+    Args:
+        record: What is watched, by its cursor, once a second.
+        closing: Ends all streams once it is set.
+    """
+
+    async def stream(request: Request) -> AsyncIterator[str]:
+        seen = await run_in_threadpool(record.cursor)
+        yield "retry: 3000\n\n"
+        quiet = 0
+        while not closing.is_set() and not await request.is_disconnected():
+            await asyncio.sleep(_POLL_S)
+            now = await run_in_threadpool(record.cursor)
+            quiet = 0 if now != seen else quiet + 1
+            if now != seen:
+                yield "event: changed\ndata: \n\n"
+            elif quiet % _KEEP_ALIVE_POLLS == 0:
+                yield ": nothing new\n\n"
+            seen = now
 
     async def endpoint(request: Request) -> Response:
-        return StreamingResponse(
-            _changes(record, request), media_type="text/event-stream",
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )  # fmt: skip
+        return StreamingResponse(stream(request), media_type="text/event-stream")
 
     return endpoint
-
-
-async def _changes(record: Record, request: Request) -> AsyncIterator[str]:
-    seen = await run_in_threadpool(record.cursor)
-    yield "retry: 3000\n\n"
-    quiet = 0
-    while not await request.is_disconnected():
-        await asyncio.sleep(_POLL_S)
-        now = await run_in_threadpool(record.cursor)
-        quiet = 0 if now != seen else quiet + 1
-        if now != seen:
-            yield f"event: changed\ndata: \n\n"
-        elif quiet % _KEEP_ALIVE_POLLS == 0:
-            yield ": nothing new\n\n"
-        seen = now

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from homeostat.web._reports import Calibration, Freshness
 from homeostat.web._scale import Scale, ticks
-from homeostat.web._words import number, share
+from homeostat.web._words import brief, number, share
 
 __all__ = ["freshness_marks", "reliability_marks"]
 
@@ -26,8 +26,8 @@ def freshness_marks(freshness: Freshness) -> dict[str, object]:
             {"x": x(a), "y": y(v), "text": f"{number(a)} days old: {number(v)}"} for a, v in points
         ],
         "band": _band(ages, freshness.low, freshness.high, x, y),
-        "x_ticks": [{"at": x(v), "text": number(v)} for v in ticks(0.0, x.high)],
-        "y_ticks": [{"at": y(v), "text": number(v)} for v in ticks(y.low, y.high, 5)],
+        "x_ticks": [{"at": x(v), "text": brief(v)} for v in ticks(0.0, x.high)],
+        "y_ticks": [{"at": y(v), "text": brief(v)} for v in ticks(y.low, y.high, 5)],
     }
 
 

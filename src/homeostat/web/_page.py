@@ -12,7 +12,7 @@ from functools import cache
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, Response
 
@@ -35,7 +35,7 @@ class Ask:
         path: The page's address, without the suffix of a twin.
         names: What the address names, such as ``{"run": "..."}``.
         query: The parameters of the address.
-        system: The system that the page is about; empty where the record has none.
+        system: The system that the page is about; None where the record has none.
         link: Makes addresses.
     """
 
@@ -43,7 +43,7 @@ class Ask:
     path: str
     names: Mapping[str, str]
     query: QueryParams
-    system: str
+    system: str | None
     link: Links
 
     def get(self, name: str) -> str | None:
@@ -179,8 +179,17 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS | {"json_block": _json_block}
+    environment.filters |= {**FILTERS, "json_block": _json_block, "marked": _marked}
     return environment
+
+
+def _marked(text: str) -> Markup:
+    """Write a sentence, what stands between backticks as code."""
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    marked = (f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+    return Markup("".join(marked))  # noqa: S704 - each part was escaped above
 
 
 def _json_block(value: object) -> Markup:

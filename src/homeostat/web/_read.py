@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from homeostat.core import Verdict
 from homeostat.record import Artifact, Record
 from homeostat.web._reports import read_report
 
 __all__ = [
+    "RELEASES",
     "Event",
     "FoundRow",
     "RunRow",
@@ -22,8 +24,13 @@ __all__ = [
     "reports",
     "run_rows",
     "systems",
+    "tone",
     "words_of",
 ]
+
+RELEASES = ("promote", "reject", "rollback")
+"""The kinds of event that end a release."""
+_TONES = {"promote": "ok", "reject": "warn", "rollback": "fail"}
 
 Report = TypeVar("Report")
 
@@ -45,7 +52,7 @@ class RunRow:
     @property
     def label(self) -> str:
         """What people call it."""
-        return self.name if self.name in {"", self.kind} else f"{self.kind} {self.name}"
+        return self.kind if self.name in {"", self.kind} else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +116,14 @@ def events_of(frame: pl.DataFrame, kinds: Iterable[str] | None = None) -> list[E
 
 
 def reports(
-    record: Record, type_: str, system: str, kind: type[Report]
+    record: Record, type_: str, system: str | None, kind: type[Report]
 ) -> list[tuple[Artifact, Report]]:
     """Return the latest version of each report of a type that a system made, newest first.
 
     Args:
         record: Where to look.
         type_: Type of the artifacts.
-        system: The system whose runs made them; empty for any.
+        system: The system whose runs made them; None for any.
         kind: The class of the report.
     """
     frame = record.artifacts(type=type_)
@@ -125,6 +132,12 @@ def reports(
     latest = frame.sort("version").unique("name", keep="last").sort("made", descending=True)
     found = [record.artifact(id_) for id_ in latest["id"]]
     return [(artifact, read_report(artifact, kind)) for artifact in found]
+
+
+def tone(kind: str, verdict: object = None) -> str:
+    """Return the verdict in whose colour an event is drawn, or ``"none"``."""
+    known = {str(one) for one in Verdict}
+    return str(verdict) if verdict in known else _TONES.get(kind, "none")
 
 
 def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
@@ -152,4 +165,4 @@ def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
     if text:
         reason = payload.get("reason")
         return f"{text}: {reason}" if reason else text
-    return ", ".join(f"{key} {value}" for key, value in payload.items()) or "–"
+    return ", ".join(f"{key} {value}" for key, value in payload.items()) or "nothing told"

@@ -10,9 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.web._home import RELEASES, tone
 from homeostat.web._page import Ask
-from homeostat.web._read import Event, RunRow, events_of, found_rows, run_rows
+from homeostat.web._read import RELEASES, Event, RunRow, events_of, found_rows, run_rows, tone
 from homeostat.web._series import trailing_mean
 from homeostat.web._words import instant
 
@@ -46,7 +45,7 @@ class Days:
 
 def policies_of(ask: Ask) -> tuple[list[Policy], date | None]:
     """Return the latest replay of each policy, oldest first, and the day of step 0."""
-    frame = ask.record.runs("replay", ask.system or None)
+    frame = ask.record.runs("replay", ask.system)
     runs = run_rows(frame.unique("name", keep="first", maintain_order=True).reverse())
     shown = set(ask.query.getlist("show"))
     policies = [

@@ -159,7 +159,10 @@ def _captured(info: RunInfo) -> dict[str, object]:
     if info.code is not None:
         state = "with uncommitted changes" if info.code.dirty else "clean"
         if info.code.commit:
-            code += [("commit", f"{info.code.commit} ({state})"), ("branch", info.code.branch or "–")]
+            code += [
+                ("commit", f"{info.code.commit} ({state})"),
+                ("branch", info.code.branch or "detached"),
+            ]
         if info.code.note:
             code.append(("note", info.code.note))
     if info.environment is not None:

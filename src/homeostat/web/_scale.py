@@ -30,9 +30,7 @@ class Scale:
         return round(self.start + min(max(share, 0.0), 1.0) * (self.end - self.start), 2)
 
     @classmethod
-    def over(
-        cls, values: Iterable[float | None], start: float = 0.0, end: float = 100.0
-    ) -> Scale:
+    def over(cls, values: Iterable[float | None], start: float = 0.0, end: float = 100.0) -> Scale:
         """Make a scale that holds all finite values with a margin of 4 % on both sides."""
         known = [v for v in values if v is not None and math.isfinite(v)] or [0.0, 1.0]
         low, high = min(known), max(known)

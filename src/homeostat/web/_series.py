@@ -45,8 +45,9 @@ def min_max(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats, Floats]
 def trailing_mean(values: Floats, weights: Floats, length: int) -> Floats:
     """Return the weighted mean of the last ``length`` values at each position.
 
-    Values that are not finite count for nothing; where a window holds none, the result is NaN.
-    A trailing mean never shows a change before it came. O(n) time.
+    Values that are not finite count for nothing; where a window holds less than half of
+    ``length`` the result is NaN, unless the whole series is that short. A trailing mean never
+    shows a change before it came. O(n) time.
 
     Example:
         >>> trailing_mean(np.array([1.0, 3.0, np.nan]), np.ones(3), 2).tolist()
@@ -57,7 +58,8 @@ def trailing_mean(values: Floats, weights: Floats, length: int) -> Floats:
     total = _window_sum(np.where(known, values, 0.0) * mass, length)
     count = _window_sum(known.astype(np.float64), length)
     within = _window_sum(mass, length)
-    return np.where(count > 0, total / np.where(count > 0, within, 1.0), np.nan)
+    enough = count >= max(1, min((length + 1) // 2, int(known.sum())))
+    return np.where(enough, total / np.where(enough, within, 1.0), np.nan)
 
 
 def _window_sum(values: Floats, length: int) -> Floats:

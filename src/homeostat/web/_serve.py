@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from homeostat.core import ServerError
 from homeostat.record import Record
 from homeostat.web._app import create_app
 from homeostat.web._guard import is_loopback
 
-__all__ = ["serve_ui"]
+__all__ = ["Server", "serve_ui"]
 
 
 def serve_ui(
@@ -22,6 +26,7 @@ def serve_ui(
     port: int = 1948,
     *,
     token: str | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the pages of a record until interrupted.
 
@@ -30,6 +35,7 @@ def serve_ui(
         host: Where to listen; past the loopback a token is required.
         port: 0 takes any that is free.
         token: What visitors must show, as ``?token=...``, in a form, or as a bearer.
+        announce: Called with the address once it answers.
 
     Raises:
         ServerError: If the port cannot be had, or a token is needed and there is none.
@@ -42,10 +48,25 @@ def serve_ui(
         )
     app = create_app(record, token=token)
     with _listen(host, port) as listener:
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        if announce is not None:
+            name = f"[{host}]" if ":" in host else host
+            announce(f"http://{name}:{listener.getsockname()[1]}")
+        Server(app).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A server that ends its streams of events when it is told to stop, and so stops at once."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        self._closing: threading.Event = app.state.closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, as a signal asks for."""
+        self._closing.set()
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

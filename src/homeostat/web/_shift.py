@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
-from homeostat.record import Artifact
 from homeostat.web._links import query
 from homeostat.web._page import Ask, Table, View
 from homeostat.web._read import FoundRow, found_rows, reports
@@ -21,86 +22,111 @@ _MEASURES = ("effect", "distance", "missing")
 _SCALES = ("week", "day", "month", "hour")
 _LEVELS = 8
 _STARTS = ("window", "start", "day", "date")
-_EVERY = {"day": 14, "week": 4, "month": 1}
+_LABELLED = {"day": 14, "week": 4, "month": 1}
 
+Cell = TypeVar("Cell")
+Default = TypeVar("Default")
 _Grid = Sequence[Sequence[float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """A shift map with one of its measures chosen, and the findings that its cells lead to."""
+
+    ask: Ask
+    found: ShiftMap
+    measure: str
+    links: Mapping[tuple[str, date], str]
+
+    def grid(self, measure: str | None = None) -> list[list[float | None]]:
+        """Return a measure as features by windows; None where it was not computed."""
+        rows: _Grid = getattr(self.found, measure or self.measure)
+        return [
+            [_at(rows, i, j) for j in range(len(self.found.windows))]
+            for i in range(len(self.found.features))
+        ]
+
+    def ranking(self) -> list[int]:
+        """Return the features by their highest effect on the loss, highest first."""
+        peaks = [_peak(row, float("-inf")) for row in self.grid("effect")]
+        return sorted(range(len(peaks)), key=lambda i: (-peaks[i], self.found.features[i]))
+
+    def verdict(self, i: int, j: int) -> str | None:
+        """Return the verdict on one cell."""
+        return _at(self.found.verdict, i, j)
+
+    def cell(self, i: int, j: int, value: float | None, top: float) -> dict[str, object]:
+        """Return one cell as it is drawn: level of colour, words, and where it leads."""
+        feature, window = self.found.features[i], self.found.windows[j]
+        verdict, at = self.verdict(i, j), instant(window)
+        level = "na" if value is None or verdict == "unknown" else f"k{_level(value, top)}"
+        words = [
+            f"{feature}, {self.found.scale} of {moment(window)}",
+            f"{self.measure} {_value(value, self.measure)}",
+            verdict or "",
+        ]
+        href = self.links.get((feature, at.date())) if at else None
+        others = {"check": "shift.*", "subject": feature, "system": self.ask.link.system}
+        return {
+            "level": f"{level} alarm" if verdict == "fail" else level,
+            "text": ": ".join([words[0], ", ".join(filter(None, words[1:]))]),
+            "href": href or query("/findings", **others),
+        }
 
 
 def shift(ask: Ask) -> View:
     """Show one shift map: the week's unless another is asked for."""
-    maps = {found.scale: (artifact, found)
-            for artifact, found in reversed(reports(ask.record, "shift-map", ask.system, ShiftMap))}  # fmt: skip
+    newest = reports(ask.record, "shift-map", ask.system, ShiftMap)
+    maps = {found.scale: (artifact, found) for artifact, found in reversed(newest)}
     if not maps:
         return View("shift.html", "Shift", {"rows": []})
-    scales = sorted(maps, key=lambda s: _SCALES.index(s) if s in _SCALES else len(_SCALES))
+    rank = {scale: i for i, scale in enumerate(_SCALES)}
+    scales = sorted(maps, key=lambda scale: rank.get(scale, len(rank)))
     scale = ask.choice("scale", scales)
-    measure = ask.choice("measure", _MEASURES)
     artifact, found = maps[scale]
-    grid = _filled(found, getattr(found, measure))
-    order = _ranking(found)
-    top = max((v for row in grid for v in row if v is not None), default=0.0) or 1.0
-    links = _finding_links(ask, scale)
-    rows = [
-        {
-            "feature": found.features[i],
-            "peak": max((v for v in grid[i] if v is not None), default=None),
-            "cells": [
-                _cell(ask, found, i, j, grid[i][j], top, measure, links)
-                for j in range(len(found.windows))
-            ],
-        }
-        for i in order
-    ]
-    data = _data(artifact, found, order, measure)
-    drawing = {
-        "rows": rows,
-        "windows": [_window(w, j, scale) for j, w in enumerate(found.windows)],
+    chosen = _Map(ask, found, ask.choice("measure", _MEASURES), _links(ask, scale))
+    order = chosen.ranking()
+    table = _table(chosen, order)
+    data = {
+        "ref": artifact.reference,
+        "scale": scale,
+        "measure": chosen.measure,
+        "features": [found.features[i] for i in order],
+        "cells": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
+    }
+    drawing = _drawing(chosen, order, scales)
+    return View("shift.html", "Shift", data, [table], drawing)
+
+
+def _drawing(chosen: _Map, order: Sequence[int], scales: Sequence[str]) -> dict[str, object]:
+    """Return what only the template needs."""
+    ask, found, measure = chosen.ask, chosen.found, chosen.measure
+    grid = chosen.grid()
+    top = max((_peak(row, 0.0) for row in grid), default=0.0) or 1.0
+    return {
+        "rows": [
+            {
+                "feature": found.features[i],
+                "peak": _peak(grid[i], None),
+                "cells": [chosen.cell(i, j, value, top) for j, value in enumerate(grid[i])],
+            }
+            for i in order
+        ],
+        "windows": [_window(window, j, found.scale) for j, window in enumerate(found.windows)],
         "concept": _concept(ask, found),
         "measures": _choices(ask, "measure", _MEASURES, measure),
-        "scales": _choices(ask, "scale", scales, scale),
+        "scales": _choices(ask, "scale", scales, found.scale),
         "top": _value(top, measure),
-        "summed": f"Highest {measure}",
         "csv_href": ask.here().replace("/shift", "/shift.csv", 1),
     }
-    return View("shift.html", "Shift", data, [_table(found, order)], drawing)
 
 
-def _filled(found: ShiftMap, grid: _Grid) -> list[list[float | None]]:
-    """Return a grid of features by windows; what is missing is None."""
-    def at(i: int, j: int) -> float | None:
-        return grid[i][j] if i < len(grid) and j < len(grid[i]) else None
-
-    return [[at(i, j) for j in range(len(found.windows))] for i in range(len(found.features))]
-
-
-def _ranking(found: ShiftMap) -> list[int]:
-    """Return the features by their highest effect on the loss, highest first."""
-    grid = _filled(found, found.effect)
-    peaks = [max((v for v in row if v is not None), default=float("-inf")) for row in grid]
-    return sorted(range(len(peaks)), key=lambda i: (-peaks[i], found.features[i]))
-
-
-def _verdict(found: ShiftMap, i: int, j: int) -> str | None:
-    rows = found.verdict
+def _at(rows: Sequence[Sequence[Cell]], i: int, j: int) -> Cell | None:
     return rows[i][j] if i < len(rows) and j < len(rows[i]) else None
 
 
-def _cell(
-    ask: Ask, found: ShiftMap, i: int, j: int, value: float | None, top: float, measure: str,
-    links: Mapping[tuple[str, date], str],
-) -> dict[str, object]:  # fmt: skip
-    verdict, feature, window = _verdict(found, i, j), found.features[i], found.windows[j]
-    level = "na" if value is None or verdict == "unknown" else f"h{_level(value, top)}"
-    if verdict == "fail":
-        level += " alarm"
-    at = instant(window)
-    words = (
-        f"{feature}, {found.scale} of {moment(window)}: {measure} {_value(value, measure)}"
-        f"{', ' + verdict if verdict else ''}"
-    )
-    href = links.get((feature, at.date())) if at else None
-    href = href or query("/findings", check="shift.*", subject=feature, system=ask.link.system)
-    return {"level": level, "text": words, "href": href}
+def _peak(row: Sequence[float | None], default: Default) -> float | Default:
+    return max((value for value in row if value is not None), default=default)
 
 
 def _level(value: float, top: float) -> int:
@@ -112,43 +138,49 @@ def _value(value: float | None, measure: str) -> str:
 
 
 def _window(window: str, j: int, scale: str) -> dict[str, str]:
+    """Return a window as it is named in full, and on the axis where there is room for it."""
     at = instant(window)
-    text = moment(window) if at else window
-    label = (f"{at.day} {at:%b}" if at else window) if j % _EVERY.get(scale, 4) == 0 else ""
-    return {"text": text, "label": label}
+    short = f"{at.day} {at:%b}" if at else window
+    label = short if j % _LABELLED.get(scale, 4) == 0 else ""
+    return {"text": moment(window) if at else window, "label": label}
 
 
-def _finding_links(ask: Ask, scale: str) -> dict[tuple[str, date], str]:
+def _choices(ask: Ask, key: str, names: Sequence[str], chosen: str) -> list[dict[str, object]]:
+    return [
+        {"name": name, "href": ask.here(**{key: name}), "here": name == chosen} for name in names
+    ]
+
+
+def _links(ask: Ask, scale: str) -> dict[tuple[str, date], str]:
     """Return the page of the finding on each feature and window, where there is one."""
-    links = {}
-    for row, at, its_scale in _found(ask, "shift.feature"):
-        if its_scale in {None, scale}:
-            links[row.subject, at] = ask.link.finding(row.id)
-    return links
+    return {
+        (row.subject, day): ask.link.finding(row.id)
+        for row, day, its_scale in _found(ask, "shift.feature")
+        if its_scale in {None, scale}
+    }
 
 
 def _concept(ask: Ask, found: ShiftMap) -> list[dict[str, str | None]]:
     """Return a row that marks the windows in which the concept was found to shift."""
-    marked: dict[int, FoundRow] = {}
     starts = [at.date() if (at := instant(w)) else date.min for w in found.windows]
-    for row, at, _ in _found(ask, "shift.concept"):
-        before = [j for j, start in enumerate(starts) if start <= at]
-        if before and row.verdict in {"fail", "warn"}:
+    marked: dict[int, FoundRow] = {}
+    for row, day, _ in _found(ask, "shift.concept"):
+        before = [j for j, start in enumerate(starts) if start <= day]
+        if before and row.verdict != "unknown":
             marked[before[-1]] = row
     if not marked:
         return []
     return [
-        {"level": "h5 alarm", "text": marked[j].summary, "href": ask.link.finding(marked[j].id)}
+        {"level": "k5 alarm", "text": marked[j].summary, "href": ask.link.finding(marked[j].id)}
         if j in marked
-        else {"level": "", "text": f"No concept shift: {moment(w)}", "href": None}
-        for j, w in enumerate(found.windows)
+        else {"level": "", "text": f"No concept shift: {moment(window)}", "href": None}
+        for j, window in enumerate(found.windows)
     ]
 
 
 def _found(ask: Ask, check: str) -> list[tuple[FoundRow, date, str | None]]:
     """Return what a check found wrong, with the day its window begins, and its scale if told."""
-    frame = ask.record.findings(check=check, system=ask.system or None)
-    frame = frame.filter(pl.col("verdict") != "ok")
+    frame = ask.record.findings(check=check, system=ask.system).filter(pl.col("verdict") != "ok")
     found = []
     for row, text in zip(found_rows(frame), frame["evidence"], strict=True):
         evidence = json.loads(text)
@@ -158,32 +190,13 @@ def _found(ask: Ask, check: str) -> list[tuple[FoundRow, date, str | None]]:
     return found
 
 
-def _choices(ask: Ask, key: str, names: Sequence[str], chosen: str) -> list[dict[str, object]]:
-    return [
-        {"name": name, "href": ask.here(**{key: name}), "here": name == chosen} for name in names
-    ]
-
-
-def _data(
-    artifact: Artifact, found: ShiftMap, order: Sequence[int], measure: str
-) -> dict[str, object]:
-    """Return what the page says, in the order in which it is shown."""
-    return {
-        "ref": artifact.reference,
-        "scale": found.scale,
-        "measure": measure,
-        "starts": list(found.windows),
-        "features": [found.features[i] for i in order],
-    } | {name: [_filled(found, getattr(found, name))[i] for i in order] for name in _MEASURES} | {
-        "verdict": [[_verdict(found, i, j) for j in range(len(found.windows))] for i in order]
-    }  # fmt: skip
-
-
-def _table(found: ShiftMap, order: Sequence[int]) -> Table:
-    grids = [_filled(found, getattr(found, name)) for name in _MEASURES]
+def _table(chosen: _Map, order: Sequence[int]) -> Table:
+    """Return each cell with all its measures, in the order in which it is shown."""
+    grids = [chosen.grid(name) for name in _MEASURES]
+    found = chosen.found
     rows = [
-        (found.features[i], w, *(grid[i][j] for grid in grids), _verdict(found, i, j))
+        (found.features[i], window, *(grid[i][j] for grid in grids), chosen.verdict(i, j))
         for i in order
-        for j, w in enumerate(found.windows)
+        for j, window in enumerate(found.windows)
     ]
     return Table("shift", ("feature", "window", *_MEASURES, "verdict"), rows)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 
-__all__ = ["FILTERS", "instant", "moment", "number", "share", "signed", "size", "span", "title"]
+__all__ = [
+    "FILTERS",
+    "brief",
+    "instant",
+    "moment",
+    "number",
+    "share",
+    "signed",
+    "size",
+    "span",
+    "title",
+]
 
-_DASH = "–"
+_DASH = "\N{EN DASH}"
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -16,8 +27,8 @@ def number(value: object, digits: int = 4) -> str:
     """Write a number for a person: grouped, to ``digits`` significant digits, dash for none.
 
     Example:
-        >>> number(1234567), number(0.123456), number(None), number(-2.0)
-        ('1,234,567', '0.1235', '–', '−2')
+        >>> number(1234567), number(0.123456), number(2.0)
+        ('1,234,567', '0.1235', '2')
     """
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return _DASH if value is None else str(value)
@@ -31,12 +42,24 @@ def number(value: object, digits: int = 4) -> str:
     return f"{value:,.{min(decimals, digits + 2)}f}".replace("-", _MINUS)
 
 
+def brief(value: object, digits: int = 5) -> str:
+    """Write a number that stands alone: without zeros that only fill a column.
+
+    Example:
+        >>> brief(0.7), brief(12345.678)
+        ('0.7', '12,346')
+    """
+    text = number(value, digits)
+    padded = isinstance(value, float) and "." in text and "e" not in text
+    return text.rstrip("0").rstrip(".") if padded else text
+
+
 def signed(value: object, digits: int = 3) -> str:
     """Write a difference, with its sign.
 
     Example:
-        >>> signed(0.0123), signed(-0.5), signed(0)
-        ('+0.0123', '−0.500', '0')
+        >>> signed(0.0123), signed(0)
+        ('+0.0123', '0')
     """
     text = number(value, digits)
     return f"+{text}" if isinstance(value, (int, float)) and value > 0 else text
@@ -46,14 +69,14 @@ def share(value: object) -> str:
     """Write a share in [0, 1] as a percentage.
 
     Example:
-        >>> share(0.123), share(1.0), share(0.0004)
-        ('12.3 %', '100 %', '0.04 %')
+        >>> share(0.123), share(0.2), share(0.0004)
+        ('12.3 %', '20 %', '0.04 %')
     """
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         return _DASH
     percent = 100 * value
-    decimals = 0 if percent in {0, 100} else (1 if abs(percent) >= 0.1 else 2)
-    return f"{percent:.{decimals}f} %"
+    text = f"{percent:.{1 if abs(percent) >= 0.1 else 2}f}"
+    return f"{text.rstrip('0').rstrip('.')} %"
 
 
 def span(seconds: object) -> str:
@@ -70,11 +93,12 @@ def span(seconds: object) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     left = round(seconds)
-    for small, big, few, many in ((1, 60, "s", "min"), (60, 3600, "min", "h"), (3600, 86400, "h", "d")):
-        if left < 60 * big or big == 86400:
-            whole, rest = divmod(left, big)
-            return f"{whole} {many}" + (f" {rest // small} {few}" if rest >= small else "")
-    return _DASH  # pragma: no cover - the last step of the loop always returns
+    for limit, big, small in ((3600, "min", "s"), (86400, "h", "min"), (1e18, "d", "h")):
+        if left < limit:
+            break
+    unit = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+    whole, rest = divmod(left, unit[big])
+    return f"{whole} {big}" + (f" {rest // unit[small]} {small}" if rest >= unit[small] else "")
 
 
 def size(n_bytes: object) -> str:
@@ -136,7 +160,8 @@ def title(name: str) -> str:
     return known.get(name, words[:1].upper() + words[1:])
 
 
-FILTERS: Mapping[str, object] = {
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "brief": brief,
     "moment": moment,
     "number": number,
     "share": share,

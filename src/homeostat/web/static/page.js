@@ -52,6 +52,12 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   send(event.target);
 });
+// A wide graph opens at what it is about.
+for (const here of document.querySelectorAll(".graph .node.here rect")) {
+  const graph = here.closest(".graph");
+  graph.scrollLeft = here.x.baseVal.value - graph.clientWidth / 2 + 90;
+  graph.scrollTop = here.y.baseVal.value - graph.clientHeight / 2;
+}
 addEventListener("popstate", () => show(location.href));
 
 // Theme: as the system has it, light, or dark; kept in a cookie so the server paints it first.

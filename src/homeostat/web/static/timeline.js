@@ -32,7 +32,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     const { signal } = this.follow;
     this.chips = [...this.closest("[data-part]").querySelectorAll(".chip input")];
     for (const chip of this.chips) chip.addEventListener("change", () => this.chosen(), { signal });
-    for (const name of ["from", "to"]) this.field(name)?.addEventListener("change", () => this.typed(), { signal });
+    for (const name of ["from", "to"]) this.field(name)?.addEventListener("change", (event) => this.typed(event), { signal });
     this.field("all")?.addEventListener("click", () => this.zoom(this.start, this.last), { signal });
     document.addEventListener("theme", () => this.draw(), { signal });
     this.sized = new ResizeObserver(() => this.draw());
@@ -86,11 +86,20 @@ customElements.define("hs-timeline", class extends HTMLElement {
       if (!this.shown.length) url.searchParams.append("show", "");
     }
     history.replaceState(null, "", url);
+    for (const link of this.closest("[data-part]").querySelectorAll("a.soft-link")) {
+      const there = new URL(link.href);
+      for (const key of ["from", "to", "show"]) {
+        there.searchParams.delete(key);
+        for (const value of url.searchParams.getAll(key)) there.searchParams.append(key, value);
+      }
+      link.href = there;
+    }
   }
 
   chosen() { this.remember(); this.draw(); }
 
-  typed() {
+  typed(event) {
+    event.stopPropagation(); // no need to ask the server
     const [from, to] = ["from", "to"].map((name) => Date.parse(`${this.field(name).value}T00:00:00Z`));
     if (from < to) this.zoom(from, to);
   }
@@ -135,44 +144,55 @@ customElements.define("hs-timeline", class extends HTMLElement {
     else this.draw();
   }
 
-  // One spot a place: events of a kind closer than 10 px are one spot that tells of all.
+  // Releases as wholes: from the shadow (or canary) of a challenger to what became of it.
+  rollouts() {
+    const found = [];
+    let open = null;
+    for (const event of this.events) {
+      if (!LANES[2][1].includes(event.kind)) continue;
+      if (!open) found.push(open = []);
+      open.push(event);
+      if (ENDS.includes(event.kind)) open = null;
+    }
+    return found;
+  }
+
+  // One spot a place: a short release is its end, and events of a kind closer than 10 px are one.
   place(left) {
+    const wide = (one) => this.x(one.at(-1).at) - this.x(one[0].at) > 48;
+    const releases = this.rollouts().flatMap((one) => (wide(one) ? one.map((event) => [event]) : [one]));
     for (const [i, [, kinds]] of LANES.entries()) {
-      const spots = this.spots[i];
-      const offset = spots.offsetLeft;
+      const all = i === 2 ? releases : this.events.filter((event) => kinds.includes(event.kind)).map((event) => [event]);
+      const offset = this.spots[i].offsetLeft;
       const groups = [];
-      for (const event of this.events) {
-        if (!kinds.includes(event.kind) || event.at < this.view[0] || event.at > this.view[1] + DAY) continue;
-        const at = this.x(event.at);
-        const near = groups.findLast((group) => group.kind === event.kind);
-        if (near && at - near.at < 10) near.events.push(event);
-        else groups.push({ kind: event.kind, at, events: [event] });
+      for (const events of all) {
+        const { at: t, kind } = events.at(-1);
+        if (t < this.view[0] || t > this.view[1] + DAY) continue;
+        const at = this.x(t);
+        const near = groups.findLast((group) => group.kind === kind);
+        if (near && at - near.at < 10) near.events.push(...events);
+        else groups.push({ kind, at, events: [...events] });
       }
-      spots.replaceChildren(...(i === 2 ? this.spans(offset, left) : []), ...groups.map((group) => this.spot(group, offset)));
-      spots.querySelector("a")?.setAttribute("tabindex", "0");
+      const bars = i === 2 ? this.spans(offset, left) : [];
+      this.spots[i].replaceChildren(...bars, ...groups.map((group) => this.spot(group, offset)));
+      this.spots[i].querySelector("a")?.setAttribute("tabindex", "0");
     }
   }
 
   spot({ kind, at, events }, offset) {
     const worst = ["fail", "warn", "unknown", "ok"].find((v) => events.some((event) => event.verdict === v)) ?? "none";
-    const said = events.length > 1 ? `${events.length} × ${kind}: ` : `${kind}: `;
-    const spot = make("a", { class: `spot ${worst}`, tabindex: "-1", "aria-label": `${day(events[0].at)}, ${said}${events[0].text}` }, icon(kind));
-    spot.href = events[0].href ?? "#";
+    const { at: t, text, href } = events.at(-1);
+    const more = events.length > 1 ? `, the last of ${events.length}` : "";
+    const spot = make("a", { class: `spot ${worst}`, tabindex: "-1", "aria-label": `${day(t)}, ${kind}${more}: ${text}` }, icon(kind));
+    spot.href = href ?? "#";
     spot.style.left = `${at - offset}px`;
     for (const type of ["pointerenter", "focus"]) spot.addEventListener(type, () => this.tell(events));
     return spot;
   }
 
-  // A bar from the shadow (or canary) of a challenger to what became of it.
   spans(offset, left) {
-    const bars = [];
-    let from = null;
-    for (const { at, kind } of this.events) {
-      if (kind === "shadow" || (kind === "canary" && from === null)) from ??= at;
-      else if (ENDS.includes(kind) && from !== null) { bars.push([from, at]); from = null; }
-    }
-    if (from !== null) bars.push([from, this.last]);
-    return bars.filter(([a, b]) => b >= this.view[0] && a <= this.view[1]).map(([a, b]) => {
+    const ends = (one) => [one[0].at, ENDS.includes(one.at(-1).kind) ? one.at(-1).at : this.last];
+    return this.rollouts().map(ends).filter(([a, b]) => b >= this.view[0] && a <= this.view[1]).map(([a, b]) => {
       const bar = make("span", { class: "spot span" });
       const begin = Math.max(this.x(a), left);
       bar.style.left = `${begin - offset}px`;
@@ -261,7 +281,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
       pen.fillText(number(value), left - 8, at);
     }
     pen.textAlign = "center";
-    for (const [t, text, strong] of dates(...this.view, (right - left) / 64)) {
+    for (const [t, text, strong] of dates(...this.view, (right - left) / 52)) {
       const at = Math.round(x(t)) + 0.5;
       pen.font = `${strong ? "600 " : ""}11px ${getComputedStyle(this).fontFamily}`;
       pen.beginPath(); pen.moveTo(at, height - 24); pen.lineTo(at, height - 20); pen.stroke();
@@ -280,10 +300,12 @@ customElements.define("hs-timeline", class extends HTMLElement {
   // A hairline where the focused policy's model changed, so that lanes and curves read together.
   guides(pen, x, height, rule) {
     pen.strokeStyle = rule;
-    for (const event of this.events) {
-      if (!["promote", "rollback"].includes(event.kind)) continue;
+    const changes = this.events.filter(({ kind }) => ["promote", "rollback"].includes(kind));
+    const inView = changes.filter(({ at }) => at >= this.view[0] && at <= this.view[1]).length;
+    if (inView * 16 > this.stage.clientWidth) return;
+    for (const event of changes) {
       const at = Math.round(x(event.at)) + 0.5;
-      pen.beginPath(); pen.moveTo(at, 0); pen.lineTo(at, height - 24); pen.stroke();
+      pen.beginPath(); pen.moveTo(at, 8); pen.lineTo(at, height - 24); pen.stroke();
     }
   }
 
@@ -305,7 +327,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     }
     pen.strokeStyle = ink;
     pen.lineWidth = focused ? 2.5 : 1.5;
-    pen.setLineDash(one.color > 4 ? [5, 3] : []);
+    pen.setLineDash(one.color > 6 ? [5, 3] : []);
     line(pen, one.xs.slice(from, to), one.weekly.slice(from, to), x, y, 8 * DAY);
     pen.setLineDash([]);
   }

@@ -1,0 +1,279 @@
+"""Watching: every window's features, predictions and outcomes, against the reference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from homeostat import data
+from homeostat.core import Finding, InputError, Json, Model, Schema, Verdict
+from homeostat.data import Edges, Profile
+from homeostat.loop._history import History, instant
+from homeostat.monitor import (
+    Accuracy,
+    Alarm,
+    Alarms,
+    Diagnosis,
+    FeatureShift,
+    Limits,
+    LossByCell,
+    OddRuns,
+    OutcomeLimits,
+    Outcomes,
+    PredictionShift,
+    Windows,
+)
+from homeostat.stats import Floats, log_losses
+
+if TYPE_CHECKING:
+    from homeostat.loop._declaration import System, Watch
+    from homeostat.record import Run
+
+__all__ = ["Answered", "Reference", "Watcher"]
+
+_SPANS: Mapping[Literal["day", "week", "month"], int] = {"day": 1, "week": 7, "month": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A window's predictions, with the outcomes that have come by now.
+
+    Args:
+        at: (n,) when each was made, microseconds since 1970, ascending.
+        predictions: (n,) what users were shown; NaN where nothing was.
+        label: (n,) outcomes; NaN where they have not come.
+    """
+
+    at: NDArray[np.int64]
+    predictions: Floats
+    label: Floats
+
+    def outcomes(self) -> Outcomes:
+        """Sum the window up."""
+        shown = ~np.isnan(self.predictions)
+        return Outcomes.of(self.label[shown], self.predictions[shown])
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What is normal: learned once, from the rows before the release.
+
+    Args:
+        schema: Of the features, with their expectations.
+        edges: Cells in which features are counted.
+        shift: What is normal for each feature, and what moving it costs.
+        accuracy: What is normal for the loss, the AUC, and how many outcomes come.
+        diagnosis: What is normal for the outcome, given the predictions.
+        predictions: What is normal for the predictions.
+        odd: What runs of predictions are normal.
+    """
+
+    schema: Schema
+    edges: Edges
+    shift: FeatureShift
+    accuracy: Accuracy
+    diagnosis: Diagnosis
+    predictions: PredictionShift
+    odd: OddRuns
+
+    @classmethod
+    def of(
+        cls, system: System, history: History, model: Model, *, start: datetime, fresh: datetime
+    ) -> Self:
+        """Learn from all rows whose outcome was known before ``start``.
+
+        Args:
+            system: The declaration.
+            history: Rows and outcomes.
+            model: The release.
+            start: Nothing from here on is seen.
+            fresh: The model was trained on rows up to here; later ones tell how it errs.
+
+        Raises:
+            InputError: If no row after ``fresh`` has its outcome.
+        """
+        rows = history.trainable(history.at(0), start)
+        frame, label = history.features[rows], history.label[rows]
+        windows = _windows(history.predicted_at[rows], system.watch.length)
+        p = model.predict(frame)
+        edges = Edges.of(frame)
+        profiles = [
+            Profile.of(frame.filter(windows == window), edges=edges)
+            for window in np.unique(windows)
+        ]
+        losses = LossByCell.of(frame, log_losses(label, p), edges, windows=windows)
+        limits = Limits(margin=system.watch.margin)
+        unseen = history.predicted_at[rows] > instant(fresh)
+        if not unseen.any():
+            raise InputError(f"No outcome between {fresh} and {start} tells how the model errs.")
+        outcomes = [
+            Outcomes.of(label[held], p[held])
+            for window in np.unique(windows[unseen])
+            if (held := unseen & (windows == window)).any()
+        ]
+        outcome_limits = OutcomeLimits(margin=system.watch.margin)
+        return cls(
+            system.schema.select(system.features),
+            edges,
+            FeatureShift.of(profiles, edges, losses=losses, limits=limits),
+            Accuracy.of(outcomes, limits=outcome_limits),
+            Diagnosis.of(outcomes, limits=outcome_limits),
+            PredictionShift.of(outcomes),
+            OddRuns.of(history.predicted_at[rows].astype("datetime64[us]"), p),
+        )
+
+
+def _windows(at: NDArray[np.int64], length: timedelta) -> NDArray[np.int64]:
+    return np.asarray(at // (length // timedelta(microseconds=1)), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found.
+
+    Args:
+        findings: What is not as it should be, by the window it is about.
+        alarms: Those that opened or grew.
+        metrics: Of the window whose outcomes have come; empty where there are none.
+    """
+
+    findings: list[tuple[datetime, list[Finding]]]
+    alarms: list[Alarm]
+    metrics: dict[str, float]
+
+    @property
+    def pages(self) -> list[Finding]:
+        """The findings behind alarms that are worth waking a person for."""
+        return [alarm.finding for alarm in self.alarms if alarm.severity == "page"]
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks at each window as it closes, and at the one before as its outcomes come.
+
+    Args:
+        watch: How long windows are and what matters.
+        reference: What is normal.
+    """
+
+    watch: Watch
+    reference: Reference
+    shifted_at: datetime | None = None
+    profiles: Windows[Profile] = field(init=False, repr=False)
+    alarms: Alarms = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.profiles = Windows(self.watch.length)
+        windows_a_year = timedelta(days=365) / self.watch.length
+        self.alarms = Alarms(arl=max(windows_a_year / self.watch.false_alarms_a_year, 2.0))
+
+    def look(self, at: datetime, features: pl.DataFrame, now: Answered, before: Answered) -> Look:
+        """Look at the window that begins at an instant, and at the outcomes of the one before.
+
+        Args:
+            at: Where the window begins.
+            features: Its rows.
+            now: Its predictions.
+            before: The predictions of the window before, with what has come of them.
+        """
+        seen = self._features(at, features) + self._predictions(at, now)
+        told, metrics = self._outcomes(before, seen)
+        opened = [a for a in self.alarms.update(at, seen + told) if a.change in {"opened", "grew"}]
+        pages = [alarm for alarm in opened if alarm.severity == "page"]
+        if pages:
+            self.shifted_at = min(alarm.since for alarm in pages)
+        earlier = at - self.watch.length
+        return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], opened, metrics)
+
+    def _features(self, at: datetime, features: pl.DataFrame) -> list[Finding]:
+        profile = Profile.of(features, edges=self.reference.edges)
+        if not features.height:
+            return self.reference.shift.judge(profile)
+        self.profiles.add(at, profile)
+        broken = data.check(features, self.reference.schema, subject="window")
+        failed = [found for found in broken if found.verdict is Verdict.FAIL]
+        return failed + self.reference.shift.judge(profile)
+
+    def _predictions(self, at: datetime, now: Answered) -> list[Finding]:
+        shown = ~np.isnan(now.predictions)
+        times, p = now.at[shown].astype("datetime64[us]"), now.predictions[shown]
+        odd = self.reference.odd.judge(times, p, start=at, end=at + self.watch.length)
+        return [*odd, self.reference.predictions.judge(now.outcomes())]
+
+    def _outcomes(
+        self, before: Answered, features: Sequence[Finding]
+    ) -> tuple[list[Finding], dict[str, float]]:
+        came = before.outcomes()
+        if not came.rows:
+            return [], {}
+        diagnosis = self.reference.diagnosis
+        found = [
+            *self.reference.accuracy.judge(came),
+            diagnosis.concept.judge(came),
+            diagnosis.judge(came, features),
+        ]
+        values = {
+            "rows": float(came.rows),
+            "labelled": came.coverage,
+            "positive_rate": came.rate,
+            "mean_prediction": came.mean_prediction,
+            "logloss": came.mean_loss,
+            "normalized_entropy": came.normalized_entropy,
+            "auc": None if came.auc is None else came.auc[0],
+        }
+        return found, {name: value for name, value in values.items() if value is not None}
+
+    def save(self, run: Run, system: str) -> None:
+        """Keep the shift of each feature in each day, week and month, for the page."""
+        for scale, days in _SPANS.items():
+            spans = max(1, round(timedelta(days=days) / self.watch.length))
+            windows = self.profiles.by(scale)
+            judged = {
+                day: self.reference.shift.judge(profile, spans=spans)
+                for day, profile in windows.items()
+            }
+            content = json.dumps({"scale": scale, **_shift_map(judged, windows)}).encode()
+            run.make(f"{system}-shift-{scale}", "shift-map", {"shift.json": content})
+
+
+def _worth_keeping(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out what is as it should be, and shifts that change nothing."""
+    harmless = ("shift.feature", "prediction.shift")
+    return [
+        found
+        for found in findings
+        if found.verdict is Verdict.FAIL
+        or (found.verdict is not Verdict.OK and found.check not in harmless)
+    ]
+
+
+def _shift_map(
+    judged: Mapping[date, Sequence[Finding]], windows: Mapping[date, Profile]
+) -> dict[str, Json]:
+    """Arrange findings as feature by window."""
+    cells = {
+        (found.subject, day): found
+        for day, findings in judged.items()
+        for found in findings
+        if found.check == "shift.feature"
+    }
+    names = sorted({name for name, _ in cells})
+    grid = [[cells.get((name, day)) for day in judged] for name in names]
+    return {
+        "windows": [day.isoformat() for day in judged],
+        "features": names,
+        "effect": [[None if f is None else f.effect for f in row] for row in grid],
+        "distance": [[None if f is None else f.statistic for f in row] for row in grid],
+        "verdict": [[None if f is None else f.verdict.value for f in row] for row in grid],
+        "missing": [
+            [profile.columns[name].nulls / max(profile.rows, 1) for profile in windows.values()]
+            for name in names
+        ],
+    }

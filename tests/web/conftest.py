@@ -1,0 +1,128 @@
+import importlib.util
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from homeostat.record import Record
+from homeostat.web import create_app
+from homeostat.web._serve import Server
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def a_year():
+    """The module that makes a record of a year."""
+    spec = importlib.util.spec_from_file_location("a_year", Path(__file__).with_name("a_year.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def served(record, token=None):
+    """Serve a record on a free port of the loopback; yields the address."""
+    ready = threading.Event()
+
+    class Awaited(Server):
+        async def startup(self, sockets=None):
+            await super().startup(sockets)
+            ready.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Awaited(create_app(record, token=token))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert ready.wait(30)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.handle_exit(signal.SIGINT, None)
+        thread.join(30)
+
+
+@pytest.fixture(scope="session")
+def serving():
+    return served
+
+
+@pytest.fixture(scope="session")
+def year(tmp_path_factory, a_year):
+    """A record of one system that lived a year; not to be written to."""
+    return a_year.write_year(tmp_path_factory.mktemp("year"))
+
+
+@pytest.fixture(scope="session")
+def site(year):
+    with served(year) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def empty_site(tmp_path_factory):
+    with served(Record(tmp_path_factory.mktemp("empty"))) as address:
+        yield address
+
+
+@pytest.fixture
+def web(site):
+    with httpx.Client(base_url=site, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def addresses(year):
+    """One address of each kind of page, of the record of a year."""
+    replay = year.runs("replay")["id"][0]
+    train = year.runs("train", name="boosted")["id"][0]
+    finding = year.findings(check="slice.metric")["id"][0]
+    shift = year.findings(check="shift.feature")["id"][0]
+    return [
+        "/", "/timeline", "/timeline?metric=auc&policy=weekly&from=2013-06-01&to=2013-08-01",
+        "/shift", "/shift?measure=missing&scale=month", "/evaluation", "/runs", f"/runs/{replay}",
+        f"/runs/{train}", "/artifacts", "/artifacts/boosted:v0", "/lineage/boosted:v0",
+        f"/lineage/{finding}", "/findings", f"/findings/{finding}", f"/findings/{shift}",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing, and these tests look at pages in it")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def look(browser):
+    """Open a tab of a width and a theme; its ``complaints`` collect errors of the console."""
+    contexts = []
+
+    def opened(width=1280, height=900, theme="light", **settings):
+        size = {"width": width, "height": height}
+        context = browser.new_context(viewport=size, color_scheme=theme, **settings)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.complaints = []
+        tab.on("console", lambda m: m.type == "error" and tab.complaints.append(m.text))
+        tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
