@@ -1,6 +1,6 @@
 """Twenty expectations on a million rows: one query of ours beside twenty of Polars, in CPU seconds.
 
-Run it with `python benchmarks/expectations.py [rows]`. Both sides check the same twenty rules on the
+Run it with `python benchmarks/expectations.py [rows]`. Both sides check the same rules on the
 same frame, in one process, in turn; the least of five rounds counts.
 """
 

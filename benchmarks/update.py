@@ -56,8 +56,8 @@ POLICIES = (
     Policy("scratch monthly, last 84 d", Boosted(), every("28d"), on=last("84d")),
     Policy("scratch weekly, last 56 d", Boosted(), every("7d"), on=last("56d")),
     Policy("continue weekly, new rows", Boosted(), every("7d"), "continue"),
-    Policy("refit leaves daily", Boosted(), every("1d"), "refit"),
-    Policy("refit daily, rebuilt monthly", Boosted(), every("1d"), "refit", rebuild_every="28d"),
+    Policy("refit leaves weekly", Boosted(), every("7d"), "refit"),
+    Policy("refit weekly, rebuilt 56 d", Boosted(), every("7d"), "refit", rebuild_every="56d"),
     Policy("leaf head daily", LeafHead(), every("1d"), "leaf-head"),
     Policy(
         "leaf head daily, rebuilt 56 d", LeafHead(), every("1d"), "leaf-head", rebuild_every="56d"
@@ -102,29 +102,29 @@ def replay(policy, rows):
         while now < END:
             state = TriggerState(now, updated)
             if policy.when is not None and policy.when.due(state):
-                model, cost, was_rebuilt = learn(policy, model, rows, now, updated, now - rebuilt)
-                learning, updates, updated = learning + cost, updates + 1, now
-                rebuilt = now if was_rebuilt else rebuilt
+                report = learn(policy, model, rows, now, updated=updated, rebuilt=rebuilt)
+                model, updated, updates = report.model, now, updates + 1
+                learning += report.cost.cpu_s
+                rebuilt = now if report.how == "scratch" else rebuilt
             today = slice(*np.searchsorted(rows.predicted_at, [us(now), us(now + DAY)]))
             answers[today] = model.predict(rows.features[today])
             now += DAY
     return answers, learning, total.cpu_s, updates
 
 
-def learn(policy, model, rows, now, updated, since_rebuild):
+def learn(policy, model, rows, now, *, updated, rebuilt):
     stateless = policy.how == "scratch"
     new = np.flatnonzero((rows.known_at >= us(updated)) & (rows.known_at < us(now)))
     chosen = np.flatnonzero(policy.on.rows(rows.predicted_at, now) & (rows.known_at < us(now)))
     rebuilds = policy.rebuild_every is not None
-    report = update(
+    return update(
         model,
         *rows.take(new),
         how=policy.how,
         history=rows.take(chosen) if stateless or rebuilds else None,
         rebuild_every=policy.rebuild_every,
-        since_rebuild=since_rebuild,
+        since_rebuild=now - rebuilt,
     )
-    return report.model, report.cost.cpu_s, report.how == "scratch"
 
 
 def known(rows, now):
@@ -150,8 +150,10 @@ def main():
     unit = cost.get("leaf head daily", 1.0)
     print(f"{tested.sum():,} flights, {len(np.unique(day))} days")
     print(
-        f"{'policy':32}{'NE':>7}{'AUC':>7}{'updates':>9}{'train s':>9}{'ratio':>7}{'all s':>7}  against the best"
+        f"{'policy':32}{'NE':>7}{'AUC':>7}{'updates':>9}{'train s':>9}{'ratio':>7}{'all s':>7}",
+        end="",
     )
+    print("  log loss above the best, by whole days")
     for name, (answers, learning, total, updates) in results.items():
         p, o = answers[tested], options[name]
         print(

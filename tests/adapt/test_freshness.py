@@ -119,6 +119,9 @@ def test_too_little_history_is_refused_and_too_few_days_have_no_interval():
         freshness(frame, label, times[::-1], fit, **STUDY)
     with pytest.raises(InputError, match="the same number of rows"):
         freshness(frame, label[1:], times, fit, **STUDY)
+    for wrong in ({"ages_days": ()}, {"ages_days": (-1, 0)}, {"test_days": 0}):
+        with pytest.raises(InputError, match="at least one age, none negative"):
+            freshness(frame, label, times, fit, **wrong)
     short = freshness(frame, label, times, fit, ages_days=(0, 3), window_days=24, test_days=2)
     assert short.options[1].difference_low is None
     assert "too few days for an interval" in short.conclusion
@@ -164,3 +167,8 @@ def test_options_need_losses_and_costs():
         compare_options({"daily": np.ones(3)}, {"weekly": 1.0}, blocks=np.arange(3))
     with pytest.raises(InputError, match="no option"):
         cheapest_indistinguishable([])
+    day = np.arange(20)
+    losses = {"daily": np.ones(20), "weekly": np.ones(20) + 0.1}
+    against = compare_options(losses, {"daily": 2, "weekly": 1}, blocks=day, reference="weekly")
+    with pytest.raises(InputError, match="compared with the best, `daily`"):
+        cheapest_indistinguishable(against)

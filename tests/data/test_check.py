@@ -62,9 +62,11 @@ def test_a_retyped_column_fails_and_its_rules_are_unknown():
     assert found == [("schema.type", "id", "fail"), (f"expectation.{BETWEEN}", "id", "unknown")]
 
 
-@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64])
+@pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt64, pl.Int128])
 def test_widths_do_not_matter(dtype):
-    assert failing(GOOD.cast({"id": dtype}), SCHEMA.expect(BETWEEN, "id", min_value=0)) == []
+    schema = SCHEMA.expect(BETWEEN, "id", min_value=-3, max_value=2**62)
+    schema = schema.expect("expect_column_values_to_be_in_set", "id", value_set=[-1, 1, 2])
+    assert failing(GOOD.cast({"id": dtype}), schema) == []
 
 
 def test_whole_numbers_stand_for_floats_and_enums_for_categories():
@@ -186,10 +188,16 @@ def test_examples_are_few_and_carry_row_key_and_values():
     frame = pl.DataFrame({"id": range(100), "x": [1.0] * 100, "c": "a", "t": AT})
     found = check(frame, SCHEMA.expect(BETWEEN, "x", min_value=2))[-1]
     assert found.evidence["examples"][:2] == [
-        {"row": 0, "id": 0, "x": 1.0},
-        {"row": 1, "id": 1, "x": 1.0},
+        {"row": 0, "values": {"id": 0, "x": 1.0}},
+        {"row": 1, "values": {"id": 1, "x": 1.0}},
     ]
     assert len(found.evidence["examples"]) == 5
+
+
+def test_a_column_may_be_called_row():
+    schema = Schema((Column("row", "int"),)).expect(BETWEEN, "row", min_value=2)
+    found = check(pl.DataFrame({"row": [1, 2]}), schema)[-1]
+    assert found.evidence["examples"] == [{"row": 0, "values": {"row": 1}}]
 
 
 def test_a_rule_that_cannot_be_computed_does_not_hide_the_others():

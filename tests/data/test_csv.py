@@ -139,6 +139,21 @@ def test_offsets_that_differ_become_utc_and_are_reported():
     assert [found.check for found in read.findings] == ["source.rows", "source.time_zone"]
 
 
+def test_given_times_keep_the_unit_and_zone_that_were_given():
+    dtype = pl.Datetime("ms", "Europe/Paris")
+    (at,) = read_csv(b"t\n2013-01-01T00:00:00Z\n", dtypes={"t": dtype}).collect()["t"]
+    assert at == datetime(2013, 1, 1, tzinfo=UTC)
+    read = read_csv(b"t\n2013-01-01T00:00:00Z\n", dtypes={"t": dtype}).collect()
+    assert read.schema["t"] == dtype
+
+
+def test_a_header_that_cannot_be_read_is_refused():
+    with pytest.raises(InputError, match="is not UTF-8"):
+        read_csv(b"caf\xe9,b\n1,2\n")
+    with pytest.raises(InputError, match="header cannot be read"):
+        read_csv(b'a,"b\n1,2\n')
+
+
 def test_repeated_column_names_are_refused_by_name():
     with pytest.raises(SchemaError, match=r"more than once: `a`\."):
         read_csv(b"a,b,a\n1,2,3\n")

@@ -99,6 +99,11 @@ def test_repeated_column_names_are_refused_by_name():
         )
 
 
+def test_a_pandas_column_may_be_called_lazy():
+    pandas = pytest.importorskip("pandas")
+    assert from_frame(pandas.DataFrame({"lazy": [1]}), name="x").collect().item() == 1
+
+
 def test_what_is_no_frame_is_refused():
     with pytest.raises(InputError, match="got list"):
         from_frame([1, 2], name="x")

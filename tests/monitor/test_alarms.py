@@ -119,6 +119,12 @@ def test_a_note_is_no_cause_of_a_page():
     ]
 
 
+def test_of_two_findings_on_one_thing_the_failure_counts():
+    failed, warned = (broken("carrier", "shift.category", verdict) for verdict in ("fail", "warn"))
+    ((_, alarm),) = run(Alarms(), [[failed, warned]])
+    assert alarm.severity == "page"
+
+
 def test_pages_are_budgeted_and_what_is_held_back_says_so():
     windows = [[broken(f"column {day}", check=f"schema.c{day}")] for day in range(8)]
     told = [a for _, a in run(Alarms(most_pages=2, within="30d"), windows) if a.change == "opened"]

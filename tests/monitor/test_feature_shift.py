@@ -155,6 +155,29 @@ def test_one_outlier_hides_no_shift_and_makes_none(reference):
     assert moved[0].verdict is Verdict.FAIL
 
 
+def test_a_change_of_unit_fails_and_the_effect_beyond_the_reference_is_not_claimed(reference):
+    findings = judge(reference, day(np.random.default_rng(15), x=pl.col("x") * 1000))
+    assert named(findings, "shift.range", "x")[0].verdict is Verdict.FAIL
+    (moved,) = named(findings, "shift.feature", "x")
+    assert moved.verdict is Verdict.WARN
+    assert moved.evidence["effect_low"] is None
+    assert "where the reference has no loss" in moved.summary
+
+
+def test_an_effect_that_one_window_told_is_not_sure():
+    """High values came on one day of sixty, which went badly: a season of them may well not."""
+    rng = np.random.default_rng(16)
+    days = [pl.DataFrame({"x": rng.normal(8.0 * (i == 30), 1, 200)}) for i in range(60)]
+    whole = pl.concat(days)
+    edges = Edges.of(whole)
+    loss = np.where(np.repeat(np.arange(60), 200) == 30, 2.0, 0.5)
+    losses = LossByCell.of(whole, loss, edges, windows=np.repeat(np.arange(60), 200))
+    shift = FeatureShift.of([Profile.of(d, edges=edges) for d in days], edges, losses=losses)
+    (found,) = shift.judge(Profile.of(pl.DataFrame({"x": rng.normal(8, 1, 200)}), edges=edges))
+    assert found.effect > 1
+    assert found.verdict is not Verdict.FAIL
+
+
 def test_a_missing_rate_whose_cost_is_known_to_be_small_only_warns(reference):
     rng = np.random.default_rng(9)
     gap = pl.Series(rng.normal(size=ROWS)).set(pl.Series(rng.random(ROWS) < 0.4), None)

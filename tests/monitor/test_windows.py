@@ -39,6 +39,8 @@ def test_days_weeks_and_months_are_those_of_the_rows(month):
     between = hours.between(START + timedelta(days=1), START + timedelta(days=3))
     assert between == Profile.of(frame[120:360], edges=edges)
     assert hours.between(START - timedelta(days=2), START) is None
+    half = hours.between(START + timedelta(minutes=30), START + timedelta(minutes=150))
+    assert half == Profile.of(frame[5:15], edges=edges)  # those that begin at 1 and 2 o'clock
 
 
 def test_a_day_is_that_of_its_time_zone(month):

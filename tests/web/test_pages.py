@@ -45,20 +45,8 @@ def test_every_link_of_every_page_leads_to_a_page(web, addresses):
 def test_the_loop_says_what_is_live_and_how_each_stage_stands(web):
     data = web.get("/index.json").json()
     stages = {stage["name"]: stage for stage in data["stages"]}
-    assert list(stages) == (
-        [
-            "ingest",
-            "expect",
-            "features",
-            "split",
-            "leaks",
-            "train",
-            "evaluate",
-            "gates",
-            "release",
-            "watch",
-            "relearn",
-        ]
+    assert " ".join(stages) == (
+        "ingest expect features split leaks train evaluate gates release watch relearn"
     )
     assert stages["ingest"]["status"] == "cached"
     assert stages["leaks"]["verdict"] == "fail"

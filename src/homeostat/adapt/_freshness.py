@@ -85,7 +85,7 @@ def freshness(
     multiples of ``test_days``.
 
     Args:
-        features: n rows, in the order of time.
+        features: n rows whose outcome came, in the order of time.
         label: 0 and 1, (n,).
         times: When each row is predicted, microseconds since 1970, ascending, (n,).
         fit: From features and labels to a fitted model.
@@ -103,6 +103,11 @@ def freshness(
     known = times if known_at is None else known_at
     _check(features, label, times, known)
     ages = tuple(sorted(ages_days))
+    if not ages or ages[0] < 0 or min(window_days, test_days) <= 0:
+        raise InputError(
+            "Freshness needs at least one age, none negative, and positive lengths, got ages "
+            f"{ages}, windows of {window_days} and blocks of {test_days} days."
+        )
     blocks = _blocks(times, ages[-1] + window_days, test_days)
     cuts = sorted({start - round(age * _DAY) for start, _ in blocks for age in ages})
     windows = _windows(times, known, cuts, window_days)
@@ -122,8 +127,11 @@ def freshness(
     days = np.concatenate([times[rows] for _, rows in blocks]) // _DAY
     a_year = {_name(age): each * 365 / (age + test_days) for age in ages}
     options = compare_options(losses, a_year, blocks=days, reference=_name(ages[0]), rng=rng)
+    choice = cheapest_indistinguishable(
+        compare_options(losses, a_year, blocks=days, rng=rng), margin=margin
+    )
     amount = len(windows[0])
-    conclusion = _conclude(options, each, amount, margin)
+    conclusion = f"{_conclude(options, each, amount)} {choice.summary}"
     return FreshnessStudy(ages, tuple(options), amount, len(days), len(cuts), each, conclusion)
 
 
@@ -177,14 +185,12 @@ def _name(age: float) -> str:
     return f"{age:g} days old"
 
 
-def _conclude(options: Sequence[Option], each: float, rows: int, margin: float) -> str:
+def _conclude(options: Sequence[Option], each: float, rows: int) -> str:
     oldest, youngest = options[-1], options[0]
     share = f"{100 * oldest.difference / youngest.loss:+.1f} %"
     low, high = oldest.difference_low, oldest.difference_high
     band = "too few days for an interval" if low is None else f"[{low:.4f}, {high:.4f}]"
-    choice = cheapest_indistinguishable(options, margin=margin)
     return (
         f"With {rows:,} training rows each ({each:.3g} CPU s a fit), a model {oldest.name} loses "
-        f"{oldest.difference:.4f} a row more than one {youngest.name} ({share}, {band}). "
-        f"{choice.summary}"
+        f"{oldest.difference:.4f} a row more than one {youngest.name} ({share}, {band})."
     )

@@ -111,7 +111,7 @@ def cheapest_indistinguishable(options: Sequence[Option], *, margin: float = 0.0
         no evidence of equality.
 
     Raises:
-        InputError: If there is no option.
+        InputError: If there is no option, or they were compared with another than the best.
 
     Example:
         >>> day = np.repeat(np.arange(30), 10)
@@ -124,7 +124,11 @@ def cheapest_indistinguishable(options: Sequence[Option], *, margin: float = 0.0
     if not options:
         raise InputError("There is no option to choose from.")
     best = min(options, key=lambda option: option.loss)
-    equal = [o for o in options if o is best or _reaches(o, best, margin)]
+    if best.difference:
+        raise InputError(
+            f"Options must be compared with the best, `{best.name}`: leave `reference` out."
+        )
+    equal = [o for o in options if o is best or _reaches(o, margin)]
     chosen = min(equal, key=lambda option: (option.cpu_s, option.loss))
     return Choice(chosen, best, _say(chosen, best, margin))
 
@@ -133,10 +137,8 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
     return (None, None) if interval is None else (interval.low, interval.high)
 
 
-def _reaches(option: Option, best: Option, margin: float) -> bool:
-    if option.difference_low is None:
-        return False
-    return option.difference_low - best.difference <= margin
+def _reaches(option: Option, margin: float) -> bool:
+    return option.difference_low is not None and option.difference_low <= margin
 
 
 def _say(chosen: Option, best: Option, margin: float) -> str:
@@ -148,11 +150,6 @@ def _say(chosen: Option, best: Option, margin: float) -> str:
     worth = f"within {margin:g} of" if margin else "not distinguishable from"
     return (
         f"`{chosen.name}` costs {chosen.cpu_s:.3g} CPU s against {best.cpu_s:.3g} of "
-        f"`{best.name}`, which loses least; it loses {chosen.difference - best.difference:.4f} a "
-        f"row more [{_minus(chosen.difference_low, best)}, {_minus(chosen.difference_high, best)}],"
-        f" {worth} it."
+        f"`{best.name}`, which loses least; it loses {chosen.difference:.4f} a row more "
+        f"[{chosen.difference_low:.4f}, {chosen.difference_high:.4f}], {worth} it."
     )
-
-
-def _minus(bound: float | None, best: Option) -> str:
-    return "?" if bound is None else f"{bound - best.difference:.4f}"

@@ -56,11 +56,14 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; an error of ours is one sentence and exit code 1."""
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
     except HomeostatError as error:
         click.secho(f"{error}", fg="red", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
         click.echo("Stopped. What was finished is kept; run again to go on from there.", err=True)
         sys.exit(130)
 
@@ -102,7 +105,7 @@ def _print_frame(frame: pl.DataFrame, output: str) -> None:
     if output == "json":
         click.echo(frame.write_json())
     elif output == "csv":
-        click.echo(frame.write_csv(), nl=False)
+        click.echo(import_module("homeostat.cli._show").flat(frame).write_csv(), nl=False)
     elif frame.is_empty():
         click.echo("Nothing yet. `homeostat demo` fills a record to look at.")
     else:
@@ -117,7 +120,7 @@ def system_named(name: str) -> System:
     """
     home = _BUILT_IN.get(name, name)
     module_name, colon, attribute = home.partition(":")
-    if not colon:
+    if not colon or not all(part.isidentifier() for part in module_name.split(".")):
         raise InputError(
             f"A system is 'module:attribute' or one of {', '.join(_BUILT_IN)}, got {name!r}."
         )
@@ -161,8 +164,11 @@ def ui(record: Path, host: str, port: int, token: str | None) -> None:
 def _serve_ui(record: Path, host: str, port: int, token: str | None) -> None:
     web = import_module("homeostat.web")
     opened = import_module("homeostat.record").Record(record)
-    click.echo(f"Homeostat is at http://{host}:{port}  (Ctrl-C stops it)")
-    web.serve_ui(opened, host=host, port=port, token=token)
+
+    def announce(address: str) -> None:
+        click.echo(f"Homeostat is at {address}  (Ctrl-C stops it)")
+
+    web.serve_ui(opened, host=host, port=port, token=token, announce=announce)
 
 
 @cli.command()

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["show"]
+__all__ = ["flat", "show"]
 
 _COLOURS = {
     **dict.fromkeys(("ok", "finished"), "green"),
@@ -32,6 +32,11 @@ def show(frame: pl.DataFrame, *, rows: int = 50, console: Console | None = None)
     console.print(table)
     if frame.height > rows:
         console.print(f"... {rows} of {frame.height:,} rows; --output csv prints all.", style="dim")
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with its lists as text, since CSV has none."""
+    return frame.with_columns(pl.col(pl.List(pl.String)).list.join(", "))
 
 
 def _worth_showing(column: pl.Series) -> bool:

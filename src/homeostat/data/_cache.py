@@ -11,29 +11,24 @@ import polars as pl
 
 from homeostat.core import CorruptionError, Finding, StorageError
 
-__all__ = ["read", "write", "write_whole"]
+__all__ = ["read", "write"]
 
 _FINDINGS = "homeostat.findings"
 
 
 def write(path: Path, frame: pl.LazyFrame, findings: tuple[Finding, ...]) -> None:
-    """Run a step's plan and keep the result; a reader sees all of it or none."""
-    content = frame.collect()
-    metadata = {_FINDINGS: json.dumps([found.to_json() for found in findings])}
-    write_whole(path, content, metadata)
-
-
-def write_whole(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write a Parquet file under another name and move it into place once it is on disk.
+    """Run a step's plan and keep the result: under another name, moved into place once on disk.
 
     Raises:
         StorageError: If the disk refuses; nothing is left behind.
     """
+    content = frame.collect()
+    metadata = {_FINDINGS: json.dumps([found.to_json() for found in findings])}
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
-            frame.write_parquet(file, metadata=metadata)
+            content.write_parquet(file, metadata=metadata)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

@@ -67,7 +67,7 @@ def check(
     Args:
         frame: Polars (lazy or not), a Dataset, pandas, or anything of the Arrow PyCapsule kind.
         schema: What is expected.
-        subject: Name of the batch, kept in the evidence.
+        subject: Name of the batch, for findings about the whole of it.
         extra: Whether a column beyond the schema is ignored, warned about or refused.
 
     Returns:

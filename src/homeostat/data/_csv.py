@@ -129,6 +129,8 @@ def _header(data: bytes, separator: str, location: str) -> list[str]:
         raise InputError(f"A separator is one ASCII character, got {separator!r}.")
     lines = io.TextIOWrapper(io.BytesIO(data), "utf-8", errors="replace", newline="")
     names = next(csv.reader(lines, delimiter=separator))
+    if any("\N{REPLACEMENT CHARACTER}" in name for name in names):
+        raise InputError(f"The header of {location} is not UTF-8: pass its `encoding`.")
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         shown = ", ".join(f"`{name}`" for name in repeated)
         raise SchemaError(f"Column names must be unique; {location} has more than once: {shown}.")

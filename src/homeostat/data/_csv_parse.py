@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,11 @@ class CsvText:
     separator: bytes
     names: Sequence[str]
     null_values: Sequence[str]
+
+    @property
+    def width(self) -> int:
+        """How many fields a record has."""
+        return len(self.names)
 
     def read(
         self,
@@ -66,45 +72,47 @@ def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> 
     """Parse in one go where that is safe, else without the broken records; then type text."""
     records, good = None, text
     rejections: list[Rejection] = []
-    frame = _read(text, given) if is_plain(text.data, text.separator, len(text.names)) else None
+    rows = text.data.count(b"\n")
+    frame = _read(text, given, rows) if is_plain(text.data, text.separator, text.width) else None
     if frame is None:
-        records = locate(text.data, text.separator)
+        records = _located(text)
         good, rejections = _without_broken(text, records)
-        frame = _read(good, given)
-        if frame is None or frame.height != len(records.starts) - 1 - len(rejections):
-            raise InputError(
-                "The CSV text cannot be parsed: its quotes are ambiguous. Quote fields as "
-                "RFC 4180 says."
-            )
+        frame = _read(good, given, records.starts.size - 1 - len(rejections))
+    if frame is None:
+        raise InputError("The CSV text is ambiguous in its quotes: quote fields as RFC 4180 says.")
     frame, failures, findings = _typed(_with_codes(good, frame, given), given, tolerance)
     if failures:
-        records = records or locate(text.data, text.separator)
-        broken = {index for index, _ in rejections}
-        kept = [i for i in range(1, len(records.starts)) if i not in broken] if broken else None
-        rejections += [
-            (row + 1 if kept is None else kept[row], reason) for row, reason in failures.items()
-        ]
+        records = records or _located(text)
+        broken = [index for index, _ in rejections]
+        kept = np.setdiff1d(np.arange(1, records.starts.size), broken)
+        rejections += [(int(kept[row]), reason) for row, reason in failures.items()]
         bad = pl.Series(list(failures), dtype=pl.UInt32)
         frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
     return Parsed(frame, _rejected(text, records, sorted(rejections)), findings)
 
 
-def _read(text: CsvText, given: Mapping[str, pl.DataType]) -> pl.DataFrame | None:
-    """Parse with the types of the first rows, else as text; None where records are broken."""
+def _located(text: CsvText) -> Records:
+    records = locate(text.data, text.separator)
+    if records.fields[0] != text.width:
+        raise InputError(f"The header cannot be read as fields: {records.text(text.data, 0)!r}.")
+    return records
+
+
+def _read(text: CsvText, given: Mapping[str, pl.DataType], rows: int) -> pl.DataFrame | None:
+    """Parse with the types of the first rows, else as text; None where rows do not come out."""
     numeric = {name: dtype for name, dtype in given.items() if dtype.is_numeric()}
-    try:
-        return text.read({name: pl.String() for name in given} | numeric)
-    except pl.exceptions.PolarsError:
-        pass
-    try:
-        return text.read({}, infer=False)
-    except pl.exceptions.PolarsError:
-        return None
+    frame = None
+    with suppress(pl.exceptions.PolarsError):
+        frame = text.read({name: pl.String() for name in given} | numeric)
+    if frame is None:
+        with suppress(pl.exceptions.PolarsError):
+            frame = text.read({}, infer=False)
+    return frame if frame is not None and frame.height == rows else None
 
 
 def _without_broken(text: CsvText, records: Records) -> tuple[CsvText, list[Rejection]]:
     """Take out the records that cannot be read as fields."""
-    width = len(text.names)
+    width = text.width
     undecodable = np.zeros(records.starts.size, dtype=np.bool_)
     try:
         text.data.decode()
@@ -161,7 +169,7 @@ def _typed(
         if dtype is None and read.failed.sum() > tolerance * column.count():
             findings += _odd(column, read)
             continue
-        typed.append(read.values)
+        typed.append(read.values if dtype is None else read.values.cast(dtype))
         findings += _zones(column, read)
         for row in read.failed.arg_true():
             failures.setdefault(row, f"column `{name}`: {column[row]!r} is not {read.kind.noun}")

@@ -31,23 +31,18 @@ class Kind:
         if isinstance(self.dtype, pl.Date) and self.pattern:
             return text.str.to_date(self.pattern, strict=False)
         if isinstance(self.dtype, pl.Datetime) and self.pattern:
-            values = text.str.to_datetime(self.pattern, strict=False, time_unit="us")
-            zone = self.dtype.time_zone
-            return (
-                values
-                if self.pattern == "%+" or zone is None
-                else values.dt.replace_time_zone(zone)
-            )
+            return text.str.to_datetime(self.pattern, strict=False, time_unit="us")
         return text.cast(self.dtype, strict=False)
 
 
+_WITH_ZONE = "%+"
 _ISO = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
 KINDS = (
     Kind("a truth value", pl.Boolean()),
     Kind("a whole number", pl.Int64()),
     Kind("a number", pl.Float64()),
     Kind("a date", pl.Date(), "%Y-%m-%d"),
-    Kind("a time with its zone", pl.Datetime("us", "UTC"), "%+"),
+    Kind("a time with its zone", pl.Datetime("us", "UTC"), _WITH_ZONE),
     *(Kind("a time", pl.Datetime("us"), pattern) for pattern in _ISO),
 )
 
@@ -57,7 +52,9 @@ def kinds_for(dtype: pl.DataType) -> tuple[Kind, ...]:
     if isinstance(dtype, pl.Datetime):
         aware = dtype.time_zone is not None
         return tuple(
-            k for k in KINDS if isinstance(k.dtype, pl.Datetime) and (k.pattern == "%+") == aware
+            k
+            for k in KINDS
+            if isinstance(k.dtype, pl.Datetime) and (k.pattern == _WITH_ZONE) == aware
         )
     same = tuple(kind for kind in KINDS if kind.dtype == dtype)
     return same or (Kind(f"of type {dtype}", dtype),)
@@ -85,14 +82,17 @@ def read_as(column: pl.Series, kinds: Sequence[Kind]) -> Retyped:
         column: Strings and nulls.
         kinds: The ways to try, at least one; the first of equals is taken.
     """
+    counts = _failures(column, kinds)
+    kind = kinds[counts.index(min(counts))]
+    values = column.to_frame().select(kind.read(pl.col(column.name))).to_series()
+    return Retyped(values.alias(column.name), values.is_null() & column.is_not_null(), kind)
+
+
+def _failures(column: pl.Series, kinds: Sequence[Kind]) -> tuple[int, ...]:
+    """Count the values that each kind fails for."""
     text = pl.col(column.name)
-    present = text.is_not_null()
-    made = {f"{number}": kind.read(text) for number, kind in enumerate(kinds)}
-    failures = {key: (values.is_null() & present).sum() for key, values in made.items()}
-    counts = column.to_frame().select(**failures).row(0)
-    best = min(range(len(kinds)), key=counts.__getitem__)
-    values = column.to_frame().select(made[f"{best}"].alias(column.name)).to_series()
-    return Retyped(values, values.is_null() & column.is_not_null(), kinds[best])
+    failed = (kind.read(text).is_null() & text.is_not_null() for kind in kinds)
+    return column.to_frame().select(one.sum().alias(f"{n}") for n, one in enumerate(failed)).row(0)
 
 
 def recognise(column: pl.Series, tolerance: float) -> Retyped | None:
@@ -104,7 +104,8 @@ def recognise(column: pl.Series, tolerance: float) -> Retyped | None:
     """
     sample = column.drop_nulls().head(_SAMPLE)
     most = max(_UNLIKELY, tolerance) * sample.len()
-    likely = [kind for kind in KINDS if read_as(sample, [kind]).failed.sum() <= most]
+    failures = _failures(sample, KINDS)
+    likely = [kind for kind, failed in zip(KINDS, failures, strict=True) if failed <= most]
     if not sample.len() or not likely or _is_code(column, likely):
         return None
     return read_as(column, likely)

@@ -15,7 +15,7 @@ from homeostat.data import _cache, _digest
 
 __all__ = ["Dataset", "SourceInfo", "Step", "StepResult", "rejected_rows"]
 
-StepResult = pl.LazyFrame | pl.DataFrame | tuple[pl.LazyFrame | pl.DataFrame, list[Finding]]
+StepResult = pl.LazyFrame | pl.DataFrame | tuple[pl.LazyFrame | pl.DataFrame, Sequence[Finding]]
 Arguments = ParamSpec("Arguments")
 
 

@@ -35,7 +35,7 @@ Frame = HasLazy | ArrowFrame
 def repeated_names(frame: Frame) -> list[str]:
     """Return the column names that occur more than once, where the frame's kind allows that."""
     names = getattr(frame, "column_names", None)
-    if names is None and not isinstance(frame, HasLazy):
+    if names is None and (_is_pandas(frame) or not isinstance(frame, HasLazy)):
         names = getattr(frame, "columns", None)
     if not isinstance(names, Iterable):
         return []
@@ -76,7 +76,7 @@ def as_lazy(frame: Frame) -> pl.LazyFrame:
             f"Column names must be unique, got more than once: {', '.join(repeated)}. "
             "Rename or drop the repeated columns."
         )
-    if isinstance(frame, HasLazy):
+    if isinstance(frame, HasLazy) and not _is_pandas(frame):
         return frame.lazy()
     if not isinstance(frame, ArrowFrame):
         raise InputError(

@@ -89,7 +89,8 @@ def request_model(
         SchemaError: If a column or an expectation does not exist.
 
     Example:
-        >>> schema = Schema((Column("late", ColumnType.INT),)).expect(
+        >>> from homeostat.core import Column
+        >>> schema = Schema((Column("late", "int"),)).expect(
         ...     "expect_column_values_to_be_between", "late", min_value=0)
         >>> request_model(schema).model_validate({"late": 5})
         RowRequest(late=5)
@@ -138,7 +139,8 @@ def validate_request(model: type[RequestModel], payload: object) -> Request:
         payload: A mapping from column to value, as read from JSON.
 
     Example:
-        >>> model = request_model(Schema((Column("late", ColumnType.INT),)))
+        >>> from homeostat.core import Column
+        >>> model = request_model(Schema((Column("late", "int"),)))
         >>> for error in validate_request(model, {"late": "5"}).errors:
         ...     print(error.field, error.rule, "-", error.message)
         late schema.type - Input should be a valid integer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import polars as pl
@@ -107,8 +108,9 @@ class About:
         cls, schema: Schema, column: str | None, dtypes: Mapping[str, pl.DataType] | None = None
     ) -> About:
         """Look the column up; without a frame's dtypes, take the schema's."""
-        own = {one.name: dtype_of(one) for one in schema.columns}
-        return cls(schema, None if column is None else schema.column(column), dtypes or own)
+        if dtypes is None:
+            dtypes = {one.name: dtype_of(one) for one in schema.columns}
+        return cls(schema, None if column is None else schema.column(column), dtypes)
 
     @property
     def name(self) -> str:
@@ -165,6 +167,8 @@ def _literal(value: object, kind: ColumnType) -> object:
         case ColumnType.BOOL, bool():
             return value
         case (ColumnType.INT | ColumnType.FLOAT, bool()):
+            pass  # Python counts True as 1, a schema does not
+        case _, float() if math.isnan(value):
             pass
         case ColumnType.INT, int() | float():
             return int(value) if value == value // 1 else value
@@ -176,7 +180,7 @@ def _literal(value: object, kind: ColumnType) -> object:
             return date.fromisoformat(str(value))
         case ColumnType.DATETIME, str() | datetime():
             if (instant := datetime.fromisoformat(str(value))).tzinfo is not None:
-                return instant
+                return instant.astimezone(UTC)
     raise TypeError(kind)
 
 
@@ -201,6 +205,7 @@ def register_expectation(name: str) -> Callable[[Made], Made]:
     Example:
         >>> @register_expectation("expect_column_values_to_be_even")
         ... def be_even(about: About) -> RowRule:
+        ...     "Values are even."
         ...     name = about.name
         ...     return RowRule(ok=about.values() % 2 == 0, test=lambda row: row[name] % 2 == 0,
         ...                    words=f"`{name}` is even", columns=(name,))

@@ -81,8 +81,8 @@ def finite(about: About, *, allow_nan: bool = False, allow_inf: bool = False) ->
     refused = [] if allow_nan else [("NaN", values.is_nan(), math.isnan)]
     refused += [] if allow_inf else [("infinite", values.is_infinite(), math.isinf)]
     ok: pl.Expr = pl.when(values.is_not_null()).then(statement=True)
-    if about.dtypes.get(name, pl.Null()).is_float():
-        ok = pl.all_horizontal(*(is_so.not_() for _, is_so, _ in refused)) if refused else ok
+    if about.dtypes.get(name, pl.Null()).is_float() and refused:
+        ok = values.is_finite() if len(refused) > 1 else refused[0][1].not_()
 
     def test(row: Values) -> bool:
         value = row[name]
@@ -129,7 +129,7 @@ def between(
 @register_expectation("expect_column_values_to_be_in_set")
 def in_set(about: About, *, value_set: Sequence[object]) -> RowRule:
     """Values are among those listed."""
-    members = {about.literal(value, argument="value_set") for value in value_set}
+    members = dict.fromkeys(about.literal(value, argument="value_set") for value in value_set)
     if about.kind is ColumnType.INT and any(isinstance(one, float) for one in members):
         raise SchemaError("`value_set` must hold whole numbers, as the column does.")
     return _of_value(

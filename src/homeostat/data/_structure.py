@@ -71,16 +71,14 @@ def structure(
         if column.name in dtypes and not conforms(dtypes[column.name], column.type)
     ]
     times = [column.name for column in schema.columns if column.type is ColumnType.DATETIME]
-    zoned = [
-        *_or_fine(
-            _zones(times, dtypes, zones), "schema.time_zone", subject, "Each time has a time zone."
-        )
-    ]
-    return [
+    found = [
         *_or_fine(columns, "schema.columns", subject, f"The columns are all there ({count})."),
         *_or_fine(types, "schema.type", subject, f"The columns are all of their types ({count})."),
-        *(zoned if times else ()),
     ]
+    if times:
+        zoned = _zones(times, dtypes, zones)
+        found += _or_fine(zoned, "schema.time_zone", subject, "Each time has a time zone.")
+    return found
 
 
 def _columns(schema: Schema, dtypes: Mapping[str, pl.DataType], extra: Extra) -> list[Finding]:

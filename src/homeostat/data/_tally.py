@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from homeostat.core import Json
 from homeostat.data._rules import ColumnRule, RowRule
 
-__all__ = ["Counted", "Tally", "count", "examples"]
+__all__ = ["Counted", "Example", "Tally", "count", "examples"]
 
 Counting = RowRule | ColumnRule
+Example = Mapping[str, Any]
+"""A row that breaks a rule: its number under ``row``, its key and columns under ``values``."""
 
 _EXAMPLES = 5
 _OFFSET = r"([zZ]|[+-]\d\d:?\d\d)\s*$"
@@ -78,7 +79,8 @@ def _asked(wanted: Mapping[str, Counting]) -> tuple[list[pl.Expr], list[pl.Expr]
         else:
             ok = pl.col(f"homeostat {key}")
             known.append(rule.ok.alias(f"homeostat {key}"))
-            query += [ok.count().alias(f"{key} judged"), ok.not_().sum().alias(f"{key} broken")]
+            judged = ok.count()
+            query += [judged.alias(f"{key} judged"), (judged - ok.sum()).alias(f"{key} broken")]
     return known, query
 
 
@@ -127,19 +129,17 @@ def _one_by_one(lazy: pl.LazyFrame, rules: Sequence[Counting]) -> Tally:
 
 def examples(
     lazy: pl.LazyFrame, rules: Iterable[RowRule], key: Sequence[str]
-) -> dict[int, list[Json]]:
+) -> dict[int, list[Example]]:
     """Return the first few rows that break each rule, with their number, key and values."""
     wanted = {f"{number}": rule for number, rule in enumerate(rules)}
     if not wanted:
         return {}
     row = pl.int_range(pl.len(), dtype=pl.UInt32).alias("row")
-    query = [
-        pl.struct(row, *dict.fromkeys((*key, *rule.columns)))
-        .filter(rule.ok.not_())
-        .head(_EXAMPLES)
-        .implode()
-        .alias(name)
-        for name, rule in wanted.items()
-    ]
+    query = []
+    for name, rule in wanted.items():
+        columns = [pl.col(column) for column in dict.fromkeys((*key, *rule.columns))]
+        values = pl.struct(columns or [row]).alias("values")
+        broken = pl.struct(row, values).filter(rule.ok.not_())
+        query.append(broken.head(_EXAMPLES).implode().alias(name))
     found = lazy.select(query).collect().row(0, named=True)
     return {id(rule): found[name] for name, rule in wanted.items()}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from homeostat.core import Expectation, Finding, Json, Verdict
+from homeostat.core import Expectation, Finding, Verdict
 from homeostat.data._rules import ColumnRule, RowRule, Rule, TableRule
-from homeostat.data._tally import Counted, Tally
+from homeostat.data._tally import Counted, Example, Tally
 
 __all__ = ["Promise", "judge"]
 
@@ -25,7 +26,7 @@ class Promise:
     expectation: Expectation
 
 
-def judge(promise: Promise, rule: Rule, tally: Tally, shown: Sequence[Json]) -> Finding:
+def judge(promise: Promise, rule: Rule, tally: Tally, shown: Sequence[Example]) -> Finding:
     """Return the finding on one promise.
 
     Args:
@@ -58,7 +59,9 @@ def _on_column(promise: Promise, rule: ColumnRule, counted: Counted) -> Finding:
     return _finding(promise, rule, said, holds=holds, evidence=evidence)
 
 
-def _on_rows(promise: Promise, rule: RowRule, counted: Counted, shown: Sequence[Json]) -> Finding:
+def _on_rows(
+    promise: Promise, rule: RowRule, counted: Counted, shown: Sequence[Example]
+) -> Finding:
     if not counted.judged:
         return _unknown(promise, rule, "there are no values")
     mostly = promise.expectation.mostly
@@ -66,7 +69,7 @@ def _on_rows(promise: Promise, rule: RowRule, counted: Counted, shown: Sequence[
     holds = counted.broken <= (1 - mostly) * counted.judged * (1 + 1e-12)
     about = _capital(rule)
     if counted.broken:
-        allowed = f"; {1 - mostly:.4g} of them may" if mostly < 1 else ""
+        allowed = f"; {100 * (1 - mostly):.4g}% may" if mostly < 1 else ""
         broken = f"{counted.broken:,} of {counted.judged:,} rows ({share:.2%}) break this"
         said = f"{about}: {broken}{allowed}{_such_as(rule, shown)}."
     else:
@@ -83,12 +86,16 @@ def _on_rows(promise: Promise, rule: RowRule, counted: Counted, shown: Sequence[
     )
 
 
-def _such_as(rule: RowRule, shown: Sequence[Json]) -> str:
-    if not shown or not isinstance(shown[0], Mapping):
+def _such_as(rule: RowRule, shown: Sequence[Example]) -> str:
+    if not shown or not rule.columns:
         return ""
-    row = shown[0]
-    values = ", ".join(f"`{name}` = {row[name]!r}" for name in rule.columns)
-    return f", such as {values} in row {row['row']}"
+    values = shown[0]["values"]
+    said = ", ".join(f"`{name}` = {_short(values[name])}" for name in rule.columns)
+    return f", such as {said} in row {shown[0]['row']}"
+
+
+def _short(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else repr(value)
 
 
 def _capital(rule: Rule) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
-from homeostat.adapt import all_of, every, last, shifted
+from homeostat.adapt import all_of, every, shifted
 from homeostat.core import Clock
 from homeostat.data import Dataset
 from homeostat.demo.flights import flight_features, flights_dataset, flights_schema, known_by
@@ -52,8 +52,9 @@ def flight_delay(cache: str | Path | None = None) -> System:
             "boosted": Boosted,
         },
         gates=[calibrated(0.05), slices_at_least(min_auc=0.55), beats("majority")],
-        release=Rollout(shadow="1d", canary=(0.05, 0.25), soak="1d", guard=[no_worse("logloss")],
-                        margin=0.02),
+        release=Rollout(
+            shadow="1d", canary=(0.05, 0.25), soak="1d", guard=[no_worse("logloss")], margin=0.02
+        ),
         watch=Watch(window="1d", margin=0.02),
         retrain=Retrain(model=Boosted, when=[every("7d")]),
     )
@@ -74,7 +75,10 @@ def policies() -> tuple[Retrain, ...]:
         ),
         Retrain(model=Boosted, name="weekly, continued", when=[every("7d")], how="continue"),
         Retrain(
-            model=LeafHead, name="daily, leaf head", when=[every("1d")], how="leaf-head",
+            model=LeafHead,
+            name="daily, leaf head",
+            when=[every("1d")],
+            how="leaf-head",
             release=_DAILY,
         ),
     )

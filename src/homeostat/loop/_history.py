@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import KnownAt, SchemaError
+from homeostat.core import KnownAt, SchemaError, suggest
 from homeostat.loop._declaration import Outcome
 from homeostat.stats import Floats
 
@@ -74,6 +74,9 @@ class History:
         Raises:
             SchemaError: If a column is missing, a time has no zone, or a prediction time is null.
         """
+        for name in (*features, *key):
+            if name not in frame.columns:
+                raise SchemaError(f"The rows have no column `{name}`.{suggest(name, frame.columns)}")
         wanted = frame.with_columns(
             _predicted=_time(frame, predicted_at),
             _known=_time(frame, outcome.known_at),

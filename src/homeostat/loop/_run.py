@@ -124,6 +124,7 @@ class _Round:
     stages: Stages
     parent: Run
     clock: Clock
+    history: History = field(init=False)
     frame: pl.DataFrame = field(init=False)
     label: NDArray[np.float64] = field(init=False)
     days: NDArray[np.int64] = field(init=False)
@@ -166,6 +167,7 @@ class _Round:
             predicted_at=system.schema.predicted_at or system.schema.time,
             key=system.schema.key,
         )
+        self.history = history
         known = history.trainable(history.at(0), self.clock.now())
         self.frame = history.frame[known]
         self.label, self.days = history.label[known], history.days[known]
@@ -215,7 +217,7 @@ class _Round:
         system = self.system
 
         def make() -> Made:
-            train = self.splits.take("train", self.frame)
+            train = self._before(self.splits.boundaries["validation"][0])
             findings = split.check_known_at(train, system.schema, system.features)
             if system.leak_scan:
                 findings += split.scan_leaks(train, system.schema, system.features, rng=system.seed)
@@ -225,6 +227,10 @@ class _Round:
 
         key = (*self.key, *system.features, str(system.leak_scan))
         self.stages.stage("leaks", make, key=key, uses=[self.rows], blocks=True)
+
+    def _before(self, end: datetime) -> pl.DataFrame:
+        """Return all rows predicted before an instant, also those without an outcome."""
+        return self.history.frame[self.history.predicted(self.history.at(0), end)]
 
     def _features(self) -> None:
         names = list(self.system.features)

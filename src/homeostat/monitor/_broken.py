@@ -94,7 +94,7 @@ class Faults:
             return [self._fail("shift.all_null", text, statistic=1.0)]
         found = [self._rate(series, column, limits, spans) for series in _SERIES]
         found += [self._new_values(column, limits, spans), self._vanished(column)]
-        found += [self._constant(column, limits), self._range(column)]
+        found += [self._constant(column, limits), self._range(column, limits)]
         return [finding for finding in found if finding is not None]
 
     def _rate(
@@ -185,29 +185,29 @@ class Faults:
         text = f"All {column.present} rows of {self.name} are {value}: no reference window was so."
         return self._fail("shift.constant", text)
 
-    def _range(self, column: ColumnProfile) -> Finding | None:
+    def _range(self, column: ColumnProfile, limits: Limits) -> Finding | None:
         if self.range is None or self.type in {"date", "datetime"} or column.present == 0:
             return None
         if isinstance(column.min, str) or isinstance(column.max, str):
             return None
-        low, high = self.range
-        least, greatest = column.min, column.max
-        if least is None or greatest is None:
+        (low, high), least, greatest = self.range, column.min, column.max
+        if least is None or greatest is None or high == low:
             return None
-        beyond = max(low - least, greatest - high)
-        if beyond <= _FAR * (high - low) or beyond <= 0:
+        far_low, far_high = low - _FAR * (high - low), high + _FAR * (high - low)
+        if far_low <= least and greatest <= far_high:
             return None
-        far = least if low - least > greatest - high else greatest
+        far = least if least < far_low else greatest
+        share = _beyond(column, far_low, far_high)
         return Finding(
             check="shift.range",
             subject=self.name,
-            verdict=Verdict.WARN,
+            verdict=Verdict.FAIL if share > limits.missing_margin else Verdict.WARN,
             summary=(
                 f"{self.name} reaches {far:g}, the reference's range is [{low:g}, {high:g}]; "
-                f"{int(column.bins[[0, -1]].sum())} of {column.present} rows lie outside."
+                f"{share:.1%} of {column.present} rows are as far off."
             ),
             statistic=float(far),
-            threshold=high if far == greatest else low,
+            threshold=far_low if least < far_low else far_high,
         )
 
     def _fail(self, check: str, summary: str, statistic: float | None = None) -> Finding:
@@ -237,3 +237,11 @@ def _range(column: ColumnProfile) -> tuple[float, float] | None:
     if low is None or high is None or isinstance(low, str) or isinstance(high, str):
         return None
     return float(low), float(high)
+
+
+def _beyond(column: ColumnProfile, low: float, high: float) -> float:
+    """Return the share of numbers outside [low, high], at least one row's."""
+    if column.kll is None:
+        return 1 / column.present
+    inside = np.diff(column.kll.ranks(np.array([np.nextafter(low, -np.inf), high])))
+    return max(1 - float(inside[0]) / column.present, 1 / column.present)

@@ -117,7 +117,7 @@ class Diagnosis:
         if concept.verdict is Verdict.UNKNOWN:
             return (
                 "unknown",
-                f"{told.capitalize()}, but the reference has too few windows to tell the rest.",
+                f"{told[0].upper()}{told[1:]}, but too few reference windows tell the rest.",
             )
         if (estimate := self._label_shifted(window, spans)) is not None:
             return "label", (

@@ -7,12 +7,14 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 __all__ = ["Effect", "EffectModel"]
 
 _SHRINK = 20.0  # rows
 _REACH = 4  # cells
 _Z = 1.96
+_MOST_UNSEEN = 0.5
 
 _Floats = NDArray[np.float64]
 
@@ -33,6 +35,11 @@ class Effect:
     high: float
     unseen: float
 
+    @property
+    def known(self) -> bool:
+        """Whether the reference has most of what the window has, so that it can tell."""
+        return self.unseen <= _MOST_UNSEEN
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EffectModel:
@@ -41,7 +48,8 @@ class EffectModel:
     A window's effect is the sum over cells of (its share - the reference's share) times the
     cell's mean loss in the reference: how the loss changes if the feature's distribution moved
     and, given the feature, nothing else did. Its interval has two parts: how well the cells'
-    losses are known (jackknife over windows, Efron and Stein 1981) and the window's own size.
+    losses are known (jackknife over windows, Efron and Stein 1981, with as many degrees of freedom
+    as windows share in the spread) and the window's own size.
     Cells with few rows are drawn towards their neighbours, those of categories towards the mean;
     a number beyond all that the reference had takes the loss of the nearest cell that has one.
 
@@ -70,11 +78,23 @@ class EffectModel:
         n = float(window.sum())
         q, p = window / n, base / base.sum()
         value = float((q - p) @ self.mean)
-        folds = self.without @ (q - p)
-        known = (len(folds) - 1) * float(folds.var())
-        sampled = max(float(q @ self.mean**2 - (q @ self.mean) ** 2), 0.0) / n
-        half = _Z * float(np.sqrt(known + sampled))
+        known = self._half(self.without @ (q - p)) ** 2
+        sampled = _Z**2 * max(float(q @ self.mean**2 - (q @ self.mean) ** 2), 0.0) / n
+        half = float(np.sqrt(known + sampled))
         return Effect(value, value - half, value + half, float(q[~self.seen].sum()))
+
+    @staticmethod
+    def _half(folds: _Floats) -> float:
+        """Return half the jackknife's interval; few windows that matter are few to know it by."""
+        if len(folds) < 2:
+            return float("inf")
+        squares = (folds - folds.mean()) ** 2
+        total = float(squares.sum())
+        if total == 0:
+            return 0.0
+        dof = max(total**2 / float((squares**2).sum()) - 1, 2.0)
+        error = np.sqrt((len(folds) - 1) / len(folds) * total)
+        return float(special.stdtrit(dof, 0.975) * error)
 
 
 def _means(rows: _Floats, losses: _Floats, *, ordered: bool) -> _Floats:

@@ -147,8 +147,8 @@ class Feature:
             evidence={
                 "distance": kind,
                 "rows": int(counts[0].sum()),
-                "effect_low": None if effect is None else effect.low,
-                "effect_high": None if effect is None else effect.high,
+                "effect_low": None if effect is None or not effect.known else effect.low,
+                "effect_high": None if effect is None or not effect.known else effect.high,
                 "unseen": None if effect is None else effect.unseen,
                 "margin": limits.margin,
                 "dependence": measured.dependence,
@@ -188,7 +188,7 @@ def _verdict(measured: Measured, effect: Effect | None, limits: Limits) -> Verdi
         return Verdict.OK
     if effect is None:
         return Verdict.FAIL if measured.distance > limits.distance_margin else Verdict.WARN
-    return Verdict.FAIL if effect.low > limits.margin else Verdict.WARN
+    return Verdict.FAIL if effect.known and effect.low > limits.margin else Verdict.WARN
 
 
 def _said(effect: Effect | None) -> str:
@@ -196,13 +196,13 @@ def _said(effect: Effect | None) -> str:
         return "what that does to the loss is not known"
     change = f"by itself it changes the loss by {effect.value:+.4f}"
     change += f" [{effect.low:+.4f}, {effect.high:+.4f}]"
-    if effect.unseen > 0.5:
+    if not effect.known:
         change += f", though {effect.unseen:.0%} of rows lie where the reference has no loss"
     return change
 
 
 def _judged(effect: Effect | None, limits: Limits, verdict: Verdict) -> str:
-    if effect is None or verdict in {Verdict.OK, Verdict.UNKNOWN}:
+    if effect is None or not effect.known or verdict in {Verdict.OK, Verdict.UNKNOWN}:
         return ""
     if verdict is Verdict.FAIL:
         return f", more than the {limits.margin:g} that matters"

@@ -156,7 +156,9 @@ class RateLaw:
 
     def limits(self, rows: int, level: float, *, spans: int = 1) -> tuple[float, float]:
         """Return about the least and greatest rate that pass in a window of so many rows."""
-        error = np.sqrt(_variance(self.hits, self.rows) * (1 / max(rows, 1) + 1 / self.rows))
+        error = np.sqrt(
+            _variance(self.hits, self.rows) * (1 / max(rows, 1) + 1 / max(self.rows, 1))
+        )
         width = self.spread.limit(level, spans=spans) * float(error)
         return max(0.0, self.rate - width), min(1.0, self.rate + width)
 

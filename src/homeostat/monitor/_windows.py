@@ -8,7 +8,7 @@ from typing import Generic, Literal, Protocol, Self, TypeVar
 
 from homeostat.core import InputError, duration
 
-__all__ = ["Mergeable", "Windows"]
+__all__ = ["Windows"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,7 +63,7 @@ class Windows(Generic[Summary]):
 
     def between(self, start: datetime, end: datetime) -> Summary | None:
         """Merge the short windows that begin in [start, end); None if there are none."""
-        first, last = self._place(start), self._place(end)
+        first, last = (-((_EPOCH - _aware(moment)) // self.base) for moment in (start, end))
         parts = [self._parts[i] for i in sorted(self._parts) if first <= i < last]
         return type(parts[0]).merge(parts) if parts else None
 
@@ -98,12 +98,16 @@ class Windows(Generic[Summary]):
             yield _EPOCH + (place + 1) * self.base, running
 
     def _place(self, at: datetime) -> int:
-        if at.tzinfo is None:
-            raise InputError(f"A window's time needs a zone, got {at.isoformat()}: add tzinfo=UTC.")
-        return (at - _EPOCH) // self.base
+        return (_aware(at) - _EPOCH) // self.base
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def __repr__(self) -> str:
         return f"Windows({len(self)} of {self.base})"
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InputError(f"A window's time needs a zone, got {moment.isoformat()}: add tzinfo=UTC.")
+    return moment

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import orjson
@@ -24,11 +25,13 @@ from homeostat.data import (
 from homeostat.serve._fit import Fit
 from homeostat.serve._http import Response, problem
 from homeostat.serve._package import PackagedModel
+from homeostat.serve._single import One, probes, single_row
 
-__all__ = ["Deployed", "Prepare", "Refused", "Row", "SingleRow", "read_json"]
+__all__ = ["Deployed", "Prepare", "Refused", "Row", "read_json"]
 
 _SHOWN = 20  # field errors that an answer lists
 _PART = 1000  # rows that are looked at closely before it is told what is wrong with them
+_logger = logging.getLogger("homeostat.serve")
 Row = dict[str, object]
 Prepare = Callable[[Row], Mapping[str, object]]
 
@@ -56,14 +59,6 @@ class Refused(Exception):  # noqa: N818 - an answer to the client, not a fault
         return problem(self.status, str(self), fields=fields)
 
 
-@runtime_checkable
-class SingleRow(Protocol):
-    """A model that answers one row without a frame, which is far quicker."""
-
-    def predict_row(self, row: Mapping[str, object]) -> float:
-        """Return what ``predict`` returns for a frame of this one row."""
-
-
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """A version that answers.
@@ -78,7 +73,7 @@ class Deployed:
     version: str
     package: PackagedModel
     prepare: Prepare | None = None
-    one: Callable[[Mapping[str, object]], float] | None = field(init=False, repr=False)
+    one: One | None = field(init=False, repr=False)
     _schema: Schema = field(init=False, repr=False)
     _request: type[RequestModel] = field(init=False, repr=False)
     _dtypes: dict[str, pl.DataType] | None = field(init=False, repr=False)
@@ -165,17 +160,18 @@ class Deployed:
             if errors:
                 raise _refused([replace(error, row=error.row + start) for error in errors])
 
-    def _proven_single_row(self) -> Callable[[Mapping[str, object]], float] | None:
-        """Return the model's own single-row path if it is shown to answer as a frame does."""
-        model, sample = self.package.model, [dict(row) for row in self.package.sample]
-        if not isinstance(model, SingleRow) or not sample:
+    def _proven_single_row(self) -> One | None:
+        """Return the model's single-row path if it is shown to answer as a frame does."""
+        one = None if self._dtypes is None else single_row(self.package.model)
+        if one is None:
             return None
-        rows = [row.values for row in validate_requests(self._request, sample) if row.values]
-        if not rows:
-            return None
-        wanted = self.predict_rows(rows)
-        found = np.array([model.predict_row(row) for row in rows])
-        return model.predict_row if np.allclose(found, wanted, rtol=0, atol=1e-12) else None
+        sampled = validate_requests(self._request, [dict(row) for row in self.package.sample])
+        rows = probes(self._schema) + [row.values for row in sampled if row.values]
+        found = np.array([one(row) for row in rows])
+        if np.allclose(found, self.predict_rows(rows), rtol=0, atol=1e-12):
+            return one
+        _logger.warning("%s answers rows by frames: its single-row path differs.", self.version)
+        return None
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the client sent

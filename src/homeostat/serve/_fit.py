@@ -68,8 +68,9 @@ def _keeps(values: pl.Series, column: Column) -> bool:
     """Say whether a column's values have its type, are finite, and are among its categories."""
     if not _HOLDS[column.type](values.dtype) or (values.null_count() and not column.nullable):
         return False
-    if values.dtype.is_float() and not np.isfinite(values.drop_nulls().to_numpy()).all():
-        return False
+    if values.dtype.is_float():
+        known = values.drop_nulls() if values.null_count() else values
+        return bool(np.isfinite(known.to_numpy()).all())
     if column.categories is None:
         return True
-    return bool(values.cast(pl.String).is_in(column.categories).all())
+    return {None, *column.categories}.issuperset(values.unique().to_list())

@@ -22,7 +22,7 @@ from homeostat.serve._prediction_log import PredictionLog
 
 __all__ = ["Mirror"]
 
-_GATHER_S = 0.02
+_GATHER_S = 0.05
 _logger = logging.getLogger("homeostat.serve")
 
 
@@ -66,9 +66,7 @@ class Mirror:
             return
         self._rows += len(ids)
         self._queue.append(_Waiting(deployed, ids, rows))
-        if not self._scheduled and self._working is None:
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(_GATHER_S, self._begin)
+        self._schedule()
 
     async def drain(self) -> None:
         """Wait until all that was offered is scored."""
@@ -77,6 +75,12 @@ class Mirror:
                 self._begin()
             if self._working is not None:
                 await asyncio.wait([self._working])
+
+    def _schedule(self) -> None:
+        """Begin a batch in a moment, so that rows gather; many small ones would cost far more."""
+        if not self._scheduled and self._working is None:
+            self._scheduled = True
+            asyncio.get_running_loop().call_later(_GATHER_S, self._begin)
 
     def _begin(self) -> None:
         self._scheduled = False
@@ -97,7 +101,8 @@ class Mirror:
         working, self._working = self._working, None
         if working is not None:
             working.set_result(None)
-        self._begin()
+        if self._queue:
+            self._schedule()
 
     def _score(self, queue: list[_Waiting]) -> tuple[int, int]:
         """Score what waited, in the thread; return how many rows were and were not."""

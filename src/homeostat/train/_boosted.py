@@ -30,7 +30,7 @@ class Boosted:
     Three ways to learn from new rows without the old ones:
 
     * :meth:`refit` keeps the trees and moves the values of their leaves: cheap and safe;
-    * :meth:`continue_boosting` adds trees that see new rows only: it often forgets more than it
+    * :meth:`continue_boosting` adds trees that see new rows only: it can forget more than it
       learns (on a year of flights, weekly, it was worse than never retraining), so gate it;
     * a :class:`~homeostat.train.LeafHead` learns leaf values a row at a time.
 
@@ -41,6 +41,8 @@ class Boosted:
         leaves: Most leaves of a tree.
         learning_rate: Shrinkage of each tree.
         min_leaf_rows: Fewest rows of a leaf, but never more than a fiftieth of all rows.
+        leaf_penalty: L2 penalty on leaf values; it also keeps trees that were added on few rows
+            from running away.
         feature_share: Share of the features that each tree may use.
         bins: Most bins of a feature.
         continue_trees: How many trees :meth:`continue_boosting` adds.
@@ -62,6 +64,7 @@ class Boosted:
         leaves: int = 31,
         learning_rate: float = 0.1,
         min_leaf_rows: int = 100,
+        leaf_penalty: float = 1.0,
         feature_share: float = 0.5,
         bins: int = 63,
         continue_trees: int = 10,
@@ -73,15 +76,17 @@ class Boosted:
             raise InputError(
                 "Trees, rows of a leaf and threads are at least 1, leaves and bins at least 2."
             )
-        if not (learning_rate > 0 and 0 < feature_share <= 1 and 0 <= refit_decay <= 1):
+        shares = 0 < feature_share <= 1 and 0 <= refit_decay <= 1
+        if not (learning_rate > 0 and leaf_penalty >= 0 and shares):
             raise InputError(
-                "learning_rate is positive, feature_share in (0, 1] and refit_decay in [0, 1], "
-                f"got {learning_rate}, {feature_share} and {refit_decay}."
+                "learning_rate is positive, leaf_penalty not negative, feature_share in (0, 1] "
+                "and refit_decay in [0, 1]."
             )
         self.trees = trees
         self.leaves = leaves
         self.learning_rate = learning_rate
         self.min_leaf_rows = min_leaf_rows
+        self.leaf_penalty = leaf_penalty
         self.feature_share = feature_share
         self.bins = bins
         self.continue_trees = continue_trees
@@ -202,6 +207,7 @@ class Boosted:
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": max(1, min(self.min_leaf_rows, label.size // 50)),
+            "lambda_l2": self.leaf_penalty,
             "feature_fraction": self.feature_share,
             "max_bin": self.bins,
             "num_threads": self.threads,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoder"]
 
 _FEW_ROWS = 16  # up to here a dict lookup a value is quicker than a Polars query
+_LARGEST = 1e100  # its square is still a number
 _TEXT = (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -25,10 +26,11 @@ _TEXT = (pl.String, pl.Categorical, pl.Enum)
 class Encoder:
     """Codes of categories and types of columns, learned from training rows.
 
-    A number stays a number, with null and infinity as NaN. A category becomes a code: a level
-    of the training rows 0, 1, ..., k-1 in the order of their names; any other value k; null
-    k+1. Only the ``max_levels`` most frequent values are levels, so what is rare in training
-    is treated as what is unseen later, and the unseen code has been trained on something.
+    A number stays a number; null, infinity and what lies beyond 1e100 become NaN. A category
+    becomes a code: a level of the training rows 0, 1, ..., k-1 in the order of their names; any
+    other value k; null k+1. Only the ``max_levels`` most frequent values are levels, so what is
+    rare in training is treated as what is unseen later, and the unseen code has been trained on
+    something.
 
     Args:
         columns: Names, in the order of the matrix.
@@ -87,9 +89,8 @@ class Encoder:
             matrix = self._encode_few(frame)
         else:
             matrix = frame.select(self._batch).to_numpy()
-        if np.isinf(matrix).any():
-            matrix = np.where(np.isinf(matrix), np.nan, matrix)
-        return matrix
+        wild = np.abs(matrix) > _LARGEST
+        return np.where(wild, np.nan, matrix) if wild.any() else matrix
 
     def to_json(self) -> dict[str, Any]:
         """Return the encoder as a plain JSON object."""

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LeafHead"]
 
-_START = (
-    0.5  # share of the trunk's leaf values; they were fitted on these very rows, so are too sure
-)
+# Share of its value that a leaf starts with: it was fitted on these very rows, so is too sure.
+_START = 0.5
 
 
 class LeafHead:
@@ -67,6 +66,7 @@ class LeafHead:
         self.trunk_ = trunk
         self.offset_ = float(logit(learned(trunk.rate_, self.family)))
         self.starts_ = np.cumsum([0, *(tree.size for tree in values)])[: len(values)]
+        self.weights_ = np.empty(0)
         if values:
             values[0] = values[0] - self.offset_
             self.weights_ = np.concatenate(values) * _START / self._scale

@@ -15,17 +15,28 @@ _Number = float | None
 
 
 def freshness_marks(freshness: Freshness) -> dict[str, object]:
-    """Return the marks of loss against the age of the model, in a box of 460 by 240."""
+    """Return the marks of loss against the age of the model, in a box of 460 by 240.
+
+    Where the study has paired differences they are drawn: they vary less than the losses.
+    """
+    paired = any(value is not None for value in freshness.difference)
+    values, low, high = (
+        (freshness.difference, freshness.difference_low, freshness.difference_high)
+        if paired
+        else (freshness.loss, freshness.low, freshness.high)
+    )
     ages = freshness.ages_days
-    y = Scale.over([*freshness.loss, *freshness.low, *freshness.high], 200.0, 8.0)
+    y = Scale.over([0.0] * paired + [*values, *low, *high], 200.0, 12.0)
     x = Scale(0.0, max(ages, default=1.0), 48.0, 452.0)
-    points = _points(ages, freshness.loss)
+    points = _points(ages, values)
     return {
+        "title": "loss above the youngest model's" if paired else "loss",
+        "zero": y(0.0) if paired else None,
         "line": _path((x(a), y(v)) for a, v in points),
         "dots": [
             {"x": x(a), "y": y(v), "text": f"{number(a)} days old: {number(v)}"} for a, v in points
         ],
-        "band": _band(ages, freshness.low, freshness.high, x, y),
+        "band": _band(ages, low, high, x, y),
         "x_ticks": [{"at": x(v), "text": brief(v)} for v in ticks(0.0, x.high)],
         "y_ticks": [{"at": y(v), "text": brief(v)} for v in ticks(y.low, y.high, 5)],
     }

@@ -24,13 +24,13 @@ __all__ = [
     "reports",
     "run_rows",
     "systems",
-    "tone",
     "words_of",
 ]
 
 RELEASES = ("promote", "reject", "rollback")
 """The kinds of event that end a release."""
 _TONES = {"promote": "ok", "reject": "warn", "rollback": "fail"}
+_SEVERITIES = {"page": "fail", "note": "warn"}
 
 Report = TypeVar("Report")
 
@@ -86,61 +86,8 @@ class Event:
         """The event in a sentence."""
         return words_of(self.payload, self.kind)
 
-
-def systems(record: Record) -> list[str]:
-    """Return the names of the systems of a record, the latest first."""
-    frame = record.runs()
-    return frame["system"].filter(frame["system"] != "").unique(maintain_order=True).to_list()
-
-
-def run_rows(frame: pl.DataFrame) -> list[RunRow]:
-    """Turn a frame of runs into rows."""
-    took = (pl.col("finished") - pl.col("started")).dt.total_microseconds() / 1e6
-    names = [name for name in RunRow.__dataclass_fields__ if name != "seconds"]
-    rows = frame.select(*names, seconds=took).iter_rows(named=True)
-    return [RunRow(**row) for row in rows]
-
-
-def found_rows(frame: pl.DataFrame) -> list[FoundRow]:
-    """Turn a frame of findings into rows."""
-    rows = frame.select(list(FoundRow.__dataclass_fields__)).iter_rows(named=True)
-    return [FoundRow(**row) for row in rows]
-
-
-def events_of(frame: pl.DataFrame, kinds: Iterable[str] | None = None) -> list[Event]:
-    """Turn a frame of events, or those of some kinds, into events."""
-    if kinds is not None:
-        frame = frame.filter(pl.col("kind").is_in(list(kinds)))
-    columns = frame.select("run", "kind", "at", "payload").iter_rows()
-    return [Event(run, kind, at, json.loads(payload)) for run, kind, at, payload in columns]
-
-
-def reports(
-    record: Record, type_: str, system: str | None, kind: type[Report]
-) -> list[tuple[Artifact, Report]]:
-    """Return the latest version of each report of a type that a system made, newest first.
-
-    Args:
-        record: Where to look.
-        type_: Type of the artifacts.
-        system: The system whose runs made them; None for any.
-        kind: The class of the report.
-    """
-    frame = record.artifacts(type=type_)
-    if system:
-        frame = frame.filter(pl.col("run").is_in(record.runs(system=system)["id"].to_list()))
-    latest = frame.sort("version").unique("name", keep="last").sort("made", descending=True)
-    found = [record.artifact(id_) for id_ in latest["id"]]
-    return [(artifact, read_report(artifact, kind)) for artifact in found]
-
-
-def tone(kind: str, verdict: object = None) -> str:
-    """Return the verdict in whose colour an event is drawn, or ``"none"``."""
-    known = {str(one) for one in Verdict}
-    return str(verdict) if verdict in known else _TONES.get(kind, "none")
-
-
-def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
+    @property
+    def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
     """Say what a payload holds in a sentence.
 
     Example:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,13 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.web._page import Ask
-from homeostat.web._read import RELEASES, Event, RunRow, events_of, found_rows, run_rows, tone
+from homeostat.web._read import RELEASES, Event, FoundRow, events_of, found_rows, run_rows
 from homeostat.web._series import trailing_mean
 from homeostat.web._words import instant
 
-__all__ = ["Days", "Policy", "days_of", "happenings", "policies_of", "start_of"]
+__all__ = ["Days", "Policy", "days_of", "happenings", "policies_of"]
 
-_KINDS = ("alarm", "retrain", "shadow", "canary", *RELEASES)
+_ROLLOUT = ("shadow", "canary", *RELEASES)
+_KINDS = ("alarm", "note", "retrain", *_ROLLOUT)
+_GUARD = "rollout.guardrail"
 _WEEK = 7
 _COLORS = 8
 _MOST_DAYS = 100_000
@@ -27,12 +29,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy that was replayed: its run, its colour, whether its line is shown."""
+    """A policy that was replayed: its run, its colour, whether its line is shown, its step 0."""
 
     name: str
     run: str
     color: int
     shown: bool
+    start: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,64 +46,70 @@ class Days:
     weekly: Floats
 
 
-def policies_of(ask: Ask) -> tuple[list[Policy], date | None]:
-    """Return the latest replay of each policy, oldest first, and the day of step 0."""
-    frame = ask.record.runs("replay", ask.system)
-    runs = run_rows(frame.unique("name", keep="first", maintain_order=True).reverse())
+def policies_of(ask: Ask) -> list[Policy]:
+    """Return the latest replay of each policy, oldest first, and what is operated live."""
+    runs = ask.record.runs(system=ask.system).filter(pl.col("kind").is_in(["live", "replay"]))
+    latest = runs.unique(["kind", "name"], keep="first", maintain_order=True).reverse()
     shown = set(ask.query.getlist("show"))
-    policies = [
-        Policy(run.name, run.id, i % _COLORS + 1, not shown or run.name in shown)
-        for i, run in enumerate(runs)
-    ]
-    return policies, start_of(ask, runs)
+    policies = []
+    for i, run in enumerate(run_rows(latest)):
+        name = run.name if run.kind == "replay" else run.label
+        start = instant(ask.record.run(run.id).config.get("start")) or run.started
+        color = i % _COLORS + 1
+        policies.append(Policy(name, run.id, color, not shown or name in shown, start.date()))
+    return policies
 
 
-def start_of(ask: Ask, runs: Sequence[RunRow]) -> date | None:
-    """Return the day of step 0: the earliest that a replay's config names, or a run's own."""
-    starts = []
-    for run in runs:
-        at = instant(ask.record.run(run.id).config.get("start"))
-        starts.append((at or run.started).date())
-    return min(starts, default=None)
-
-
-def days_of(points: pl.DataFrame, metric: str) -> Days:
+def days_of(points: pl.DataFrame, metric: str, offset: int = 0) -> Days:
     """Return a metric of one run by day, and its mean over the trailing week.
 
     The mean is weighted by the rows whose outcome came, where the run logged how many.
+
+    Args:
+        points: What the run logged.
+        metric: Name of the metric.
+        offset: Days from the common start to the run's own step 0.
     """
     daily = _column(points, metric)
     weight = np.ones(len(daily))
     for name in ("rows", "labelled"):
         part = _column(points, name)[: len(daily)]
         weight[: len(part)] *= np.where(np.isfinite(part), part, 1.0)
-    return Days(daily, trailing_mean(daily, weight, _WEEK))
+    before = np.full(offset, np.nan)
+    weekly = trailing_mean(daily, weight, _WEEK)
+    return Days(np.concatenate([before, daily]), np.concatenate([before, weekly]))
 
 
 def happenings(ask: Ask, policy: Policy) -> list[dict[str, object]]:
     """Return what happened under a policy, each with the finding it stands on."""
-    found: dict[tuple[str, str], str] = {}
+    found: dict[str, list[FoundRow]] = {}
     for row in found_rows(ask.record.findings(run=policy.run)):
-        found[row.subject, row.summary] = row.id
-
-    def href(event: Event) -> str:
-        payload = event.payload
-        subject = str(payload.get("subject") or payload.get("version"))
-        id_ = found.get((subject, str(payload.get("summary"))))
-        return ask.link.finding(id_) if id_ else ask.link.run(policy.run)
-
+        found.setdefault(row.check, []).append(row)
     return [
         {
             "at": event.at,
             "ms": int(event.at.timestamp() * 1000),
             "kind": event.kind,
             "verdict": event.payload.get("verdict"),
-            "tone": tone(event.kind, event.payload.get("verdict")),
+            "tone": event.tone,
             "words": event.words,
-            "href": href(event),
+            "href": _href(ask, event, found),
         }
         for event in events_of(ask.record.events(run=policy.run), _KINDS)
     ]
+
+
+def _href(ask: Ask, event: Event, found: Mapping[str, Sequence[FoundRow]]) -> str:
+    """Return the latest finding up to an event that it may stand on; else the event's run."""
+    payload = event.payload
+    check = str(payload.get("check", _GUARD if event.kind in _ROLLOUT else ""))
+    about = str(payload.get("subject") or payload.get("version"))
+    subjects = {about, *about.split(", ")}
+    for row in reversed(found.get(check, ())):
+        of_it = row.subject in subjects or row.subject.endswith(f" of {about}")
+        if of_it and row.at <= event.at:
+            return ask.link.finding(row.id)
+    return ask.link.run(event.run)
 
 
 def _column(points: pl.DataFrame, name: str) -> Floats:

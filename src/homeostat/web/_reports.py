@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
@@ -41,7 +40,7 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 
 @dataclass(frozen=True, slots=True)
 class PolicyRow:
-    """What one policy came to over a replay; ``rest`` holds further numbers by name."""
+    """What one policy came to over a replay; ``from_best`` is paired, by day."""
 
     policy: str
     normalized_entropy: Number = None
@@ -50,17 +49,25 @@ class PolicyRow:
     retrains: Number = None
     cpu_s: Number = None
     alarms: Number = None
-    rest: Mapping[str, float] = field(default_factory=dict)
+    promotions: Number = None
+    rejections: Number = None
+    auc: Number = None
+    from_best: Number = None
+    from_best_low: Number = None
+    from_best_high: Number = None
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Loss by the age of the model."""
+    """Loss by the age of the model; ``difference`` is paired with the youngest."""
 
     ages_days: Sequence[float]
     loss: Sequence[Number]
     low: Sequence[Number] = ()
     high: Sequence[Number] = ()
+    difference: Sequence[Number] = ()
+    difference_low: Sequence[Number] = ()
+    difference_high: Sequence[Number] = ()
     conclusion: str = ""
 
 
@@ -95,7 +102,7 @@ class Slice:
 class Phase:
     """One model of the four phases, against the one before."""
 
-    phase: str
+    phase: str | int
     name: str
     logloss: Number = None
     auc: Number = None
@@ -104,11 +111,13 @@ class Phase:
     difference: Number = None
     verdict: Verdict = Verdict.UNKNOWN
     cpu_s: Number = None
+    words: str = ""
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Observed share by predicted probability."""
+    """Observed share by predicted probability; ``expected`` is the ECE of pure chance."""
 
     predicted: Sequence[float]
     observed: Sequence[Number]
@@ -116,6 +125,8 @@ class Calibration:
     high: Sequence[Number] = ()
     count: Sequence[float] = ()
     ece: Number = None
+    expected: Number = None
+    p_value: Number = None
 
 
 _FILES: Mapping[str, tuple[str, TypeAdapter[Any]]] = {
@@ -143,8 +154,8 @@ def read_report(artifact: Artifact, kind: type[Report]) -> Report:  # noqa: ARG0
     filename, adapter = _FILES[artifact.type]
     try:
         data = json.loads(artifact.read(filename))
-        if artifact.type == "replay-table":
-            data = [{**row, "rest": _rest(row)} for row in data]
+        if artifact.type == "calibration" and "curve" in data:
+            data = {**data, **data["curve"]}
         report = adapter.validate_python(data)
     except (ValueError, TypeError) as error:
         why = _first(error) if isinstance(error, ValidationError) else str(error)
@@ -158,12 +169,3 @@ def _first(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     return f"{where or 'it'}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
-
-
-def _rest(row: Mapping[str, object]) -> dict[str, float]:
-    known = PolicyRow.__dataclass_fields__
-    return {
-        key: float(value)
-        for key, value in row.items()
-        if key not in known and isinstance(value, (int, float)) and not isinstance(value, bool)
-    }

@@ -23,7 +23,7 @@ __all__ = ["Server", "serve_ui"]
 def serve_ui(
     record: Record | Path | str,
     host: str = "127.0.0.1",
-    port: int = 1948,
+    port: int = 8321,
     *,
     token: str | None = None,
     announce: Callable[[str], None] | None = None,

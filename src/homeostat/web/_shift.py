@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ __all__ = ["shift"]
 _MEASURES = ("effect", "distance", "missing")
 _SCALES = ("week", "day", "month", "hour")
 _LEVELS = 8
+_CONCEPT = "shift.concept"
 _STARTS = ("window", "start", "day", "date")
 _LABELLED = {"day": 14, "week": 4, "month": 1}
 
@@ -36,7 +38,8 @@ class _Map:
     ask: Ask
     found: ShiftMap
     measure: str
-    links: Mapping[tuple[str, date], str]
+    run: str
+    links: Mapping[tuple[str, int], str]
 
     def grid(self, measure: str | None = None) -> list[list[float | None]]:
         """Return a measure as features by windows; None where it was not computed."""
@@ -58,19 +61,18 @@ class _Map:
     def cell(self, i: int, j: int, value: float | None, top: float) -> dict[str, object]:
         """Return one cell as it is drawn: level of colour, words, and where it leads."""
         feature, window = self.found.features[i], self.found.windows[j]
-        verdict, at = self.verdict(i, j), instant(window)
+        verdict = self.verdict(i, j)
         level = "na" if value is None or verdict == "unknown" else f"k{_level(value, top)}"
         words = [
             f"{feature}, {self.found.scale} of {moment(window)}",
             f"{self.measure} {_value(value, self.measure)}",
             verdict or "",
         ]
-        href = self.links.get((feature, at.date())) if at else None
-        others = {"check": "shift.*", "subject": feature, "system": self.ask.link.system}
+        others = query("/findings", check="shift.*", subject=feature, run=self.run)
         return {
             "level": f"{level} alarm" if verdict == "fail" else level,
             "text": ": ".join([words[0], ", ".join(filter(None, words[1:]))]),
-            "href": href or query("/findings", **others),
+            "href": self.links.get((feature, j), others),
         }
 
 
@@ -84,7 +86,11 @@ def shift(ask: Ask) -> View:
     scales = sorted(maps, key=lambda scale: rank.get(scale, len(rank)))
     scale = ask.choice("scale", scales)
     artifact, found = maps[scale]
-    chosen = _Map(ask, found, ask.choice("measure", _MEASURES), _links(ask, scale))
+    judged = _judged(ask, artifact.run, found)
+    links = {
+        (row.subject, j): ask.link.finding(row.id) for j, row in judged if row.check != _CONCEPT
+    }
+    chosen = _Map(ask, found, ask.choice("measure", _MEASURES), artifact.run, links)
     order = chosen.ranking()
     table = _table(chosen, order)
     data = {
@@ -95,6 +101,9 @@ def shift(ask: Ask) -> View:
         "cells": [dict(zip(table.columns, row, strict=True)) for row in table.rows],
     }
     drawing = _drawing(chosen, order, scales)
+    drawing["concept"] = _concept(
+        ask, found, {j: row for j, row in judged if row.check == _CONCEPT}
+    )
     return View("shift.html", "Shift", data, [table], drawing)
 
 
@@ -113,7 +122,6 @@ def _drawing(chosen: _Map, order: Sequence[int], scales: Sequence[str]) -> dict[
             for i in order
         ],
         "windows": [_window(window, j, found.scale) for j, window in enumerate(found.windows)],
-        "concept": _concept(ask, found),
         "measures": _choices(ask, "measure", _MEASURES, measure),
         "scales": _choices(ask, "scale", scales, found.scale),
         "top": _value(top, measure),
@@ -151,23 +159,25 @@ def _choices(ask: Ask, key: str, names: Sequence[str], chosen: str) -> list[dict
     ]
 
 
-def _links(ask: Ask, scale: str) -> dict[tuple[str, date], str]:
-    """Return the page of the finding on each feature and window, where there is one."""
-    return {
-        (row.subject, day): ask.link.finding(row.id)
-        for row, day, its_scale in _found(ask, "shift.feature")
-        if its_scale in {None, scale}
-    }
+def _judged(ask: Ask, run: str, found: ShiftMap) -> list[tuple[int, FoundRow]]:
+    """Return what a run found wrong, with the window that it lies in; the worst come last."""
+    frame = ask.record.findings(run=run, check="shift.*").filter(pl.col("verdict") != "ok")
+    starts = [at.date() if (at := instant(w)) else date.max for w in found.windows]
+    judged = []
+    for row, text in zip(found_rows(frame), frame["evidence"], strict=True):
+        evidence = json.loads(text)
+        told = (instant(evidence.get(key)) for key in _STARTS)
+        day = next((at for at in told if at), row.at).date()
+        window = bisect_right(starts, day) - 1
+        if window >= 0 and evidence.get("scale") in {None, found.scale}:
+            judged.append((window, row))
+    return sorted(judged, key=lambda pair: (pair[1].verdict == "fail", pair[1].effect or 0.0))
 
 
-def _concept(ask: Ask, found: ShiftMap) -> list[dict[str, str | None]]:
+def _concept(
+    ask: Ask, found: ShiftMap, marked: Mapping[int, FoundRow]
+) -> list[dict[str, str | None]]:
     """Return a row that marks the windows in which the concept was found to shift."""
-    starts = [at.date() if (at := instant(w)) else date.min for w in found.windows]
-    marked: dict[int, FoundRow] = {}
-    for row, day, _ in _found(ask, "shift.concept"):
-        before = [j for j, start in enumerate(starts) if start <= day]
-        if before and row.verdict != "unknown":
-            marked[before[-1]] = row
     if not marked:
         return []
     return [
@@ -176,18 +186,6 @@ def _concept(ask: Ask, found: ShiftMap) -> list[dict[str, str | None]]:
         else {"level": "", "text": f"No concept shift: {moment(window)}", "href": None}
         for j, window in enumerate(found.windows)
     ]
-
-
-def _found(ask: Ask, check: str) -> list[tuple[FoundRow, date, str | None]]:
-    """Return what a check found wrong, with the day its window begins, and its scale if told."""
-    frame = ask.record.findings(check=check, system=ask.system).filter(pl.col("verdict") != "ok")
-    found = []
-    for row, text in zip(found_rows(frame), frame["evidence"], strict=True):
-        evidence = json.loads(text)
-        starts = (instant(evidence.get(key)) for key in _STARTS)
-        at = next((start for start in starts if start), row.at)
-        found.append((row, at.date(), evidence.get("scale")))
-    return found
 
 
 def _table(chosen: _Map, order: Sequence[int]) -> Table:

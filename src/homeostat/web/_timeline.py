@@ -23,6 +23,7 @@ __all__ = ["timeline"]
 _METRICS = (
     "normalized_entropy", "logloss", "auc", "positive_rate", "mean_prediction", "labelled", "rows",
 )  # fmt: skip
+_COUNTED = ("retrains", "promotions", "rejections", "alarms")
 _WEEK = 7
 
 
@@ -49,8 +50,8 @@ class _Lines:
 
 def timeline(ask: Ask) -> View:
     """Show the latest replay of each policy on one axis of time."""
-    policies, start = policies_of(ask)
-    if start is None:
+    policies = policies_of(ask)
+    if not policies:
         return View("timeline.html", "Timeline", {"policies": []})
     frame = ask.record.metrics([policy.run for policy in policies])
     present = set(frame["name"].unique().to_list())
@@ -58,11 +59,18 @@ def timeline(ask: Ask) -> View:
     metric = ask.choice("metric", metrics)
     names = [policy.name for policy in policies]
     focus = ask.choice("policy", [names[-1], *names[:-1]])
-    days = [days_of(frame.filter(pl.col("run") == policy.run), metric) for policy in policies]
+    start = min(policy.start for policy in policies)
+    days = [
+        days_of(frame.filter(pl.col("run") == policy.run), metric, (policy.start - start).days)
+        for policy in policies
+    ]
     lines = _Lines(metric, focus, start, policies, days)
     events = happenings(ask, policies[names.index(focus)])
     tables = reports(ask.record, "replay-table", ask.system, list[PolicyRow])
-    table, reference = (tables[0][1], tables[0][0].reference) if tables else ([], None)
+    table, reference, said = [], None, ""
+    if tables:
+        artifact, table = tables[0]
+        reference, said = artifact.reference, str(artifact.metadata.get("said") or "")
     freshness = next((f for _, f in reports(ask.record, "freshness", ask.system, Freshness)), None)
     data = {
         "metric": metric,
@@ -73,6 +81,7 @@ def timeline(ask: Ask) -> View:
         "weeks": _weeks(lines),
         "table": table,
         "table_ref": reference,
+        "said": said,
         "freshness": freshness,
     }
     drawing = _controls(ask, metrics, lines) | _below(lines, table, freshness)
@@ -102,7 +111,7 @@ def _twins(
         for i in range(len(one.daily))
     ]
     of_event = ("at", "kind", "verdict", "words", "href")
-    of_policy = [field.name for field in fields(PolicyRow) if field.name != "rest"]
+    of_policy = [field.name for field in fields(PolicyRow)]
     return [
         Table("weeks", ("week", *(policy.name for policy in lines.policies)), _weeks(lines)),
         Table("days", ("day", "policy", "value", "trailing_week"), by_day),
@@ -163,11 +172,22 @@ def _below(
     lines: _Lines, table: Sequence[PolicyRow], freshness: Freshness | None
 ) -> dict[str, object]:
     """Return what drawing the table of policies and the freshness study needs."""
-    edges = [edge for row in table for edge in (row.low, row.high, row.normalized_entropy)]
+    paired = any(row.from_best is not None for row in table)
+    marks = [
+        (row.from_best, row.from_best_low, row.from_best_high)
+        if paired
+        else (row.normalized_entropy, row.low, row.high)
+        for row in table
+    ]
     drawing: dict[str, object] = {
-        "extra": list(dict.fromkeys(key for row in table for key in row.rest)),
+        "counted": [
+            name for name in _COUNTED if any(getattr(row, name) is not None for row in table)
+        ],
+        "paired": paired,
+        "marks": marks,
+        "reference": 0.0 if paired else marks[0][0] if marks else None,
         "runs": {policy.name: policy.run for policy in lines.policies},
-        "table_scale": Scale.over(edges),
+        "table_scale": Scale.over([0.0] * paired + [edge for mark in marks for edge in mark]),
     }
     if freshness:
         none = [None] * len(freshness.ages_days)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 __all__ = [
     "FILTERS",
@@ -93,12 +94,10 @@ def span(seconds: object) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     left = round(seconds)
-    for limit, big, small in ((3600, "min", "s"), (86400, "h", "min"), (1e18, "d", "h")):
-        if left < limit:
-            break
-    unit = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-    whole, rest = divmod(left, unit[big])
-    return f"{whole} {big}" + (f" {rest // unit[small]} {small}" if rest >= unit[small] else "")
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    (big, length), (small, part) = next(pair for pair in pairwise(units) if left >= pair[0][1])
+    whole, rest = divmod(left, length)
+    return f"{whole} {big}" + (f" {rest // part} {small}" if rest >= part else "")
 
 
 def size(n_bytes: object) -> str:

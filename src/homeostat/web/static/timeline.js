@@ -3,7 +3,7 @@
 
 import { DAY, dates, day, line, make, number, scale, sheet, ticks } from "./plot.js";
 
-const LANES = [["Alarms", ["alarm"]], ["Retrains", ["retrain"]], ["Releases", ["shadow", "canary", "promote", "rollback", "reject"]]];
+const LANES = [["Alarms", ["alarm", "note"]], ["Retrains", ["retrain"]], ["Releases", ["shadow", "canary", "promote", "rollback", "reject"]]];
 const ENDS = ["promote", "rollback", "reject"];
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -35,7 +35,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     for (const name of ["from", "to"]) this.field(name)?.addEventListener("change", (event) => this.typed(event), { signal });
     this.field("all")?.addEventListener("click", () => this.zoom(this.start, this.last), { signal });
     document.addEventListener("theme", () => this.draw(), { signal });
-    this.sized = new ResizeObserver(() => this.draw());
+    this.sized = new ResizeObserver(() => { if (this.stage.clientWidth !== this.width) this.draw(); });
     this.sized.observe(this.stage);
     const asked = ["from", "to"].map((name) => Date.parse(`${this.field(name)?.value}T00:00:00Z`));
     this.view = [Number.isFinite(asked[0]) ? asked[0] : this.start, Number.isFinite(asked[1]) ? asked[1] : this.last];
@@ -59,8 +59,8 @@ customElements.define("hs-timeline", class extends HTMLElement {
     this.canvas.addEventListener("pointerdown", (event) => this.press(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", (event) => this.release(event));
-    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
-    this.canvas.addEventListener("pointerleave", () => { this.at = null; if (!this.drag) this.draw(); });
+    this.canvas.addEventListener("pointercancel", () => { this.drag = null; this.paint(); });
+    this.canvas.addEventListener("pointerleave", () => { this.at = null; if (!this.drag) this.paint(); });
     this.canvas.addEventListener("dblclick", () => this.zoom(this.start, this.last));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.lanes.addEventListener("keydown", (event) => this.rove(event));
@@ -133,7 +133,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
   move(event) {
     this.at = event.offsetX;
     if (this.drag) this.drag.to = event.offsetX;
-    this.draw();
+    this.paint();
   }
 
   release() {
@@ -141,7 +141,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     this.drag = null;
     this.toggleAttribute("data-busy", false);
     if (Math.abs(to - from) > 8) this.zoom(...[from, to].map((at) => this.x.invert(at)).sort((a, b) => a - b));
-    else this.draw();
+    else this.paint();
   }
 
   // Releases as wholes: from the shadow (or canary) of a challenger to what became of it.
@@ -158,7 +158,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
   }
 
   // One spot a place: a short release is its end, and events of a kind closer than 10 px are one.
-  place(left) {
+  place() {
     const wide = (one) => this.x(one.at(-1).at) - this.x(one[0].at) > 48;
     const releases = this.rollouts().flatMap((one) => (wide(one) ? one.map((event) => [event]) : [one]));
     for (const [i, [, kinds]] of LANES.entries()) {
@@ -173,7 +173,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
         if (near && at - near.at < 10) near.events.push(...events);
         else groups.push({ kind, at, events: [...events] });
       }
-      const bars = i === 2 ? this.spans(offset, left) : [];
+      const bars = i === 2 ? this.spans(offset) : [];
       this.spots[i].replaceChildren(...bars, ...groups.map((group) => this.spot(group, offset)));
       this.spots[i].querySelector("a")?.setAttribute("tabindex", "0");
     }
@@ -190,11 +190,11 @@ customElements.define("hs-timeline", class extends HTMLElement {
     return spot;
   }
 
-  spans(offset, left) {
+  spans(offset) {
     const ends = (one) => [one[0].at, ENDS.includes(one.at(-1).kind) ? one.at(-1).at : this.last];
     return this.rollouts().map(ends).filter(([a, b]) => b >= this.view[0] && a <= this.view[1]).map(([a, b]) => {
       const bar = make("span", { class: "spot span" });
-      const begin = Math.max(this.x(a), left);
+      const begin = this.x(Math.max(a, this.view[0]));
       bar.style.left = `${begin - offset}px`;
       bar.style.width = `${Math.max(this.x(b) - begin, 1)}px`;
       return bar;
@@ -235,8 +235,14 @@ customElements.define("hs-timeline", class extends HTMLElement {
   }
 
   draw() {
-    const { pen, width, height } = sheet(this.canvas, this.stage.clientWidth < 620 ? 240 : 340);
-    if (!width) return;
+    this.width = this.stage.clientWidth;
+    if (!this.width) return;
+    this.paint();
+    this.place();
+  }
+
+  paint() {
+    const { pen, width, height } = sheet(this.canvas, this.width < 620 ? 240 : 340);
     const style = getComputedStyle(this);
     const [ink, soft, rule] = ["--ink", "--soft", "--line"].map((name) => this.color(name));
     const labels = width >= 820;
@@ -260,7 +266,6 @@ customElements.define("hs-timeline", class extends HTMLElement {
     pen.restore();
     if (labels) this.names(pen, lines, y, right, end);
     this.cross(pen, x, y, { left, right, height, soft, ink });
-    this.place(left);
   }
 
   color(name) {
@@ -302,7 +307,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     pen.strokeStyle = rule;
     const changes = this.events.filter(({ kind }) => ["promote", "rollback"].includes(kind));
     const inView = changes.filter(({ at }) => at >= this.view[0] && at <= this.view[1]).length;
-    if (inView * 16 > this.stage.clientWidth) return;
+    if (inView * 16 > this.width) return;
     for (const event of changes) {
       const at = Math.round(x(event.at)) + 0.5;
       pen.beginPath(); pen.moveTo(at, 8); pen.lineTo(at, height - 24); pen.stroke();

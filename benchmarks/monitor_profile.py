@@ -1,8 +1,8 @@
-"""Profiles and shift: a million rows by 20 columns, beside SciPy's KS tests and Polars' describe.
+"""Profiles and shift, a million rows by 20 columns, beside SciPy's KS and Polars' describe.
 
-Run it with `python benchmarks/profile.py [rows]`. All sides take turns in one process, and the least
-CPU seconds of three rounds count. A KS test gives a distance and a p-value; a profile also the counts
-of the missing, moments, quantiles, distinct values and heavy hitters, and it merges.
+Run it with `python benchmarks/monitor_profile.py [rows]`. All sides take turns in one process, and
+the least CPU seconds of three rounds count. A KS test gives a distance and a p-value; a profile
+also counts of the missing, moments, quantiles, distinct values, heavy hitters, and it merges.
 """
 
 from __future__ import annotations
@@ -59,17 +59,19 @@ def main():
     whole = Profile.of(window, edges=edges)
     shift = FeatureShift.of(parts, edges)
     small, day = Profile.of(window[:900], edges=edges), window[:900]
-    cost = least({
-        "scipy ks_2samp x 20": lambda: kolmogorov_smirnov(reference, window),
-        "polars describe": window.describe,
-        "edges of the reference": lambda: Edges.of(reference),
-        "profile": lambda: Profile.of(window, edges=edges),
-        "merge of 24 hours": lambda: Profile.merge(parts),
-        "shift of 20 features": lambda: shift.judge(whole),
-        "to bytes and back": lambda: Profile.from_bytes(whole.to_bytes()),
-        "a day of 900 rows: profile": lambda: Profile.of(day, edges=edges),
-        "a day of 900 rows: shift": lambda: shift.judge(small),
-    })
+    cost = least(
+        {
+            "scipy ks_2samp x 20": lambda: kolmogorov_smirnov(reference, window),
+            "polars describe": window.describe,
+            "edges of the reference": lambda: Edges.of(reference),
+            "profile": lambda: Profile.of(window, edges=edges),
+            "merge of 24 hours": lambda: Profile.merge(parts),
+            "shift of 20 features": lambda: shift.judge(whole),
+            "to bytes and back": lambda: Profile.from_bytes(whole.to_bytes()),
+            "a day of 900 rows: profile": lambda: Profile.of(day, edges=edges),
+            "a day of 900 rows: shift": lambda: shift.judge(small),
+        }
+    )
     for name, seconds in cost.items():
         print(f"{name:28} {seconds * 1000:9.1f} CPU-ms")
     ours = cost["profile"] + cost["shift of 20 features"]
@@ -77,7 +79,9 @@ def main():
     print(f"polars describe / profile    {cost['polars describe'] / cost['profile']:9.2f} x")
     print(f"profile / merge of 24        {cost['profile'] / cost['merge of 24 hours']:9.1f} x")
     print(f"bytes a column               {len(whole.to_bytes()) / window.width:9.0f}")
-    print(f"24 hours are the whole       {Profile.merge(parts) == Profile.of(reference, edges=edges)}")
+    print(
+        f"24 hours are the whole       {Profile.merge(parts) == Profile.of(reference, edges=edges)}"
+    )
 
 
 if __name__ == "__main__":
