@@ -31,9 +31,9 @@ def state(days=0.0, rows=0, *findings):
     return TriggerState(NOW, NOW - timedelta(days=days), rows, findings)
 
 
-def found(check, verdict="fail", effect=None):
+def found(check, verdict="fail", effect=None, subject="wind"):
     return Finding(
-        check=check, subject="wind", verdict=Verdict(verdict), summary="It moved.", effect=effect
+        check=check, subject=subject, verdict=Verdict(verdict), summary="It moved.", effect=effect
     )
 
 
@@ -53,10 +53,12 @@ def test_a_shift_is_due_on_failed_findings_of_shift_alone():
 
 
 def test_lost_accuracy_is_due_by_verdict_or_by_effect():
-    small, large = found("accuracy.window", "ok", 0.01), found("accuracy.window", "warn", 0.03)
+    small = found("accuracy.window", "ok", 0.01, "log_loss")
+    large = found("accuracy.window", "warn", 0.03, "log_loss")
+    better = found("accuracy.window", "ok", 0.03, "auc")
     assert accuracy().due(state(1, 0, small, large)) is None
     assert accuracy().due(state(1, 0, found("accuracy.window"))) is not None
-    assert worse(by=0.02).due(state(1, 0, small, found("accuracy.window"))) is None
+    assert worse(by=0.02).due(state(1, 0, small, better, found("accuracy.window"))) is None
     assert worse(by=0.02).due(state(1, 0, small, large)) is not None
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from homeostat.core import CorruptionError, InputError, NotFoundError, ServerError
 from homeostat.record import Record
-from homeostat.serve import Client, Plan, direct, joined, read_predictions, serve, serving
+from homeostat.serve import Client, Plan, direct, joined, pack, read_predictions, serve, serving
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -410,6 +410,64 @@ def test_a_challenger_answers_its_share_and_the_other_arm_is_scored_too(kit, rec
     assert [one.arm == "challenger" for one in first] == expected.tolist()
 
 
+def test_a_challenger_may_take_other_features(kit, record):
+    wider = kit.schema.with_column("wind", type="float", roles={"feature"})
+    with record.start_run("release") as run:
+        other = run.make("delay", "model", pack(kit.constant(0.75), wider))
+        direct(run, "delay", Plan(other.reference, 0.5))
+    with serving(record, "delay") as server, Client(server.url) as client:
+        arms = {client.predict(kit.row | {"wind": 3.0}, key=f"{n}").arm for n in range(30)}
+        assert arms == {"champion", "challenger"}
+        with pytest.raises(InputError, match="sunshine"):
+            client.predict(kit.row | {"wind": 3.0, "sunshine": 1})
+        narrow = [
+            ask(server, "POST", "/predict", orjson.dumps(kit.row), homeostat_key=f"{n}")
+            for n in range(30)
+        ]
+        assert {status for status, _, _ in narrow} == {200, 422}
+        assert all(b"`wind`" in content for status, _, content in narrow if status == 422)
+    found = joined(record, "delay").frame
+    scored = found.filter(pl.col("champion").is_not_null() & pl.col("challenger").is_not_null())
+    assert scored.height == 30
+    assert server.counters.mirror_errors > 0  # champion's rows without wind, never made up as null
+
+
+def test_prepared_features_serve_both_arms(kit, record):
+    wider = kit.schema.with_column("wind", type="float", roles={"feature"})
+    with record.start_run("release") as run:
+        other = run.make("delay", "model", pack(kit.constant(0.75), wider))
+        direct(run, "delay", Plan(other.reference, 0.5))
+
+    def prepare(row):
+        return kit.row | {"wind": 1.0, "by the way": row["at"]}
+
+    with serving(record, "delay", prepare=prepare) as server, Client(server.url) as client:
+        for n in range(30):
+            client.predict({"at": "noon"}, key=f"{n}")
+    found = joined(record, "delay").frame
+    assert found["champion"].to_list() == [0.25] * 30
+    assert found["challenger"].to_list() == [0.75] * 30
+
+
+def test_names_and_keys_of_any_script_are_served(kit, record):
+    from homeostat.serve import assign
+
+    first = kit.release(record, 0.25, name="délai été")
+    second = kit.release(record, 0.75, name="délai été", alias=None)
+    with record.start_run("release") as run:
+        direct(run, "délai été", Plan(second.reference, 0.5, salt="s"))
+    users = [f"käufer-{n} 用户" for n in range(20)]
+    with serving(record, "délai été") as server, Client(server.url) as client:
+        answers = [client.predict(kit.row, key=user) for user in users]
+        assert client.predict_frame(kit.frame).height == 2
+        assert json.loads(client.get("/model"))["name"] == "délai été"
+        assert "délai été" in client.get("/docs").decode()
+    expected = assign(users, 0.5, salt="s").tolist()
+    assert [one.version == second.reference for one in answers] == expected
+    assert {first.reference, second.reference} == {one.version for one in answers}
+    assert set(users) <= set(read_predictions(record, "délai été")["key"])
+
+
 def test_a_shadow_that_fails_or_hangs_costs_no_answer(kit, record, monkeypatch):
     release_it = threading.Event()
 
@@ -504,20 +562,20 @@ def test_the_server_drains_and_says_how_it_ended(kit, record):
         client.predict(kit.row)
 
 
-def test_sigterm_ends_the_command_after_what_is_under_way(kit, record):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_command_after_what_is_under_way(kit, record, number):
     code = "import sys; from homeostat.serve import serve; serve(sys.argv[1], 'delay', port=0)"
-    for number in (signal.SIGTERM, signal.SIGINT):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, str(record.path)], stdout=subprocess.PIPE, text=True
-        )
-        line = process.stdout.readline()
-        with Client(line.rsplit(" ", 1)[1].strip()) as client:
-            client.predict(kit.row)
-            process.send_signal(number)
-            assert process.wait(20) == 0
-        process.stdout.close()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(record.path)], stdout=subprocess.PIPE, text=True
+    )
+    line = process.stdout.readline()
+    with Client(line.rsplit(" ", 1)[1].strip()) as client:
+        client.predict(kit.row)
+        process.send_signal(number)
+        assert process.wait(20) == 0
+    process.stdout.close()
     with Record.open(record.path) as again:
-        assert again.runs(kind="serve")["status"].to_list() == ["finished"] * 2
+        assert again.runs(kind="serve")["status"].to_list() == ["finished"]
 
 
 def test_answers_are_an_arrow_stream_that_names_the_version(kit, server):

@@ -214,7 +214,7 @@ class _Year:
         return {
             "policy": name, "normalized_entropy": mean, "low": mean - 0.0042,
             "high": mean + 0.0046, "retrains": len(retrains), "alarms": alarms,
-            "cpu_s": round(len(retrains) * cost, 1), "promoted": len(retrains) // 2,
+            "cpu_s": round(len(retrains) * cost, 1), "promotions": len(retrains) // 2,
         }  # fmt: skip
 
     def quality(self, retrains):

@@ -64,8 +64,9 @@ class _Found:
     """Findings that match; with ``by``, those whose effect is at least that, of any verdict."""
 
     check: str
-    at_least: int = 1
+    at_least: int
     by: float | None = None
+    subject: str = "*"
 
     def due(self, state: TriggerState) -> str | None:
         found = [one for one in state.findings if self._matches(one)]
@@ -75,7 +76,7 @@ class _Found:
         return f"{found[0].check} on {found[0].subject}: {found[0].summary}{more}"
 
     def _matches(self, one: Finding) -> bool:
-        if not fnmatchcase(one.check, self.check):
+        if not (fnmatchcase(one.check, self.check) and fnmatchcase(one.subject, self.subject)):
             return False
         if self.by is None:
             return one.verdict is Verdict.FAIL
@@ -131,16 +132,18 @@ def accuracy(check: str = "accuracy.*", *, at_least: int = 1) -> Trigger:
     return _Found(check, _positive(at_least))
 
 
-def worse(check: str = "accuracy.*", *, by: float, at_least: int = 1) -> Trigger:
-    """Learn when accuracy got worse by so much, whatever the verdict on it.
+def worse(
+    check: str = "accuracy.*", *, by: float, subject: str = "log_loss", at_least: int = 1
+) -> Trigger:
+    """Learn when a loss got worse by so much, whatever the verdict on it.
 
     Args:
         check: Pattern of the checks that count.
-        by: Smallest effect that counts, in the units of the finding: the loss above its
-            reference.
+        by: Smallest effect that counts: the loss above its reference, in its own units.
+        subject: Pattern of the metrics that count; of those, larger must be worse.
         at_least: How many such findings it takes.
     """
-    return _Found(check, _positive(at_least), by)
+    return _Found(check, _positive(at_least), by, subject)
 
 
 def volume(rows: int) -> Trigger:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from homeostat.loop import System
+    from homeostat.record import Record
 
 __all__ = ["cli", "main"]
 
@@ -98,7 +99,7 @@ def _prints_frame(function: Callable[P, pl.DataFrame]) -> Callable[P, None]:
         output = kwargs.pop("output", "table")
         _print_frame(function(*args, **kwargs), cast("str", output))
 
-    return cast("Callable[P, None]", command)
+    return command
 
 
 def _print_frame(frame: pl.DataFrame, output: str) -> None:
@@ -133,7 +134,7 @@ def system_named(name: str) -> System:
     system = found() if callable(found) and not isinstance(found, loop.System) else found
     if not isinstance(system, loop.System):
         raise InputError(f"{name!r} is a {type(system).__name__}, not a homeostat System.")
-    return system
+    return cast("System", system)
 
 
 @cli.command()
@@ -272,5 +273,5 @@ def verify(record: Path) -> None:
     sys.exit(1 if worst == "fail" else 0)
 
 
-def _open(path: Path):  # noqa: ANN202 - the record's type would import it
-    return import_module("homeostat.record").Record.open(path)
+def _open(path: Path) -> Record:
+    return cast("Record", import_module("homeostat.record").Record.open(path))

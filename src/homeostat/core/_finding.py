@@ -30,7 +30,7 @@ _BADNESS = {Verdict.OK: 0, Verdict.WARN: 1, Verdict.UNKNOWN: 2, Verdict.FAIL: 3}
 def _plain(value: object, where: str) -> Json:
     """Reduce NumPy scalars, tuples and enums to JSON; refuse what has no JSON form."""
     item = getattr(value, "item", None)
-    if item is not None and not isinstance(value, (str, int, float, bool)):
+    if item is not None and getattr(value, "ndim", 0) == 0:
         value = item()
     if value is None or isinstance(value, (bool, int)):
         return cast("Json", value)

@@ -93,6 +93,7 @@ class Retrain:
             ``"partial_fit"``, ``"continue"``, ``"refit"``, ``"leaf-head"``.
         on: Which rows a fit from scratch learns from.
         rebuild_every: How often a stateful model is fitted from scratch all the same.
+        forget: Most log loss that an update may add on old rows before it is refused outright.
         release: How the challenger is tried; None takes the system's rollout.
     """
 
@@ -102,6 +103,7 @@ class Retrain:
     how: str = "scratch"
     on: DataWindow = field(default_factory=everything)
     rebuild_every: str | timedelta | None = None
+    forget: float = 0.01
     release: Rollout | None = None
 
     def rebuilds(self, age: timedelta) -> bool:

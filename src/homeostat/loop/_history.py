@@ -76,7 +76,9 @@ class History:
         """
         for name in (*features, *key):
             if name not in frame.columns:
-                raise SchemaError(f"The rows have no column `{name}`.{suggest(name, frame.columns)}")
+                raise SchemaError(
+                    f"The rows have no column `{name}`.{suggest(name, frame.columns)}"
+                )
         wanted = frame.with_columns(
             _predicted=_time(frame, predicted_at),
             _known=_time(frame, outcome.known_at),
@@ -113,12 +115,13 @@ class History:
     def learned(self, start: datetime, end: datetime) -> NDArray[np.int64]:
         """Return, ascending, the rows whose outcome becomes known in [start, end)."""
         low, high = np.searchsorted(self._known_sorted, [instant(start), instant(end)])
-        return np.sort(self._by_known[low:high])
+        return np.asarray(np.sort(self._by_known[low:high]), dtype=np.int64)
 
     def trainable(self, start: datetime, now: datetime) -> NDArray[np.int64]:
         """Return the rows predicted since ``start`` whose outcome is known before ``now``."""
         rows = self.predicted(start, now)
-        return np.flatnonzero(self.known_at[rows] < instant(now)) + rows.start
+        known = self.known_at[rows] < instant(now)
+        return np.asarray(np.flatnonzero(known) + rows.start, dtype=np.int64)
 
     def at(self, row: int) -> datetime:
         """Return when the prediction of a row is made."""
@@ -141,7 +144,7 @@ class History:
     @property
     def days(self) -> NDArray[np.int64]:
         """(n,) The UTC day of each prediction, in days since 1970: the block for bootstraps."""
-        return self.predicted_at // 86_400_000_000
+        return np.asarray(self.predicted_at // 86_400_000_000, dtype=np.int64)
 
 
 def moved(values: Floats, places: NDArray[np.int64], rows: int) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,22 +99,24 @@ class Publisher:
     run: Run
     name: str
     schema: Schema
+    _kept: dict[str, str] = field(default_factory=dict, repr=False)  # version -> its reference
 
     def shadow(self, version: Version) -> None:
         """Keep a version, and have servers score it beside what is live."""
         files = pack(version.model, self.schema, metadata={"version": version.name})
         metadata = {"version": version.name, "until": version.until.isoformat()}
-        made = self.run.make(self.name, "model", files, metadata, aliases=[version.name])
+        made = self.run.make(self.name, "model", files, metadata)
+        self._kept[version.name] = made.reference
         direct(self.run, self.name, Plan(challenger=made.reference))
 
-    def canary(self, version: Version, share: float) -> None:
+    def canary(self, version: Version, share: float, *, salt: str) -> None:
         """Have servers answer a share of the keys with it."""
-        made = self.record.artifact(f"{self.name}:{version.name}")
-        direct(self.run, self.name, Plan(challenger=made.reference, share=share))
+        plan = Plan(challenger=self._kept[version.name], share=share, salt=salt)
+        direct(self.run, self.name, plan)
 
     def promote(self, version: Version) -> None:
         """Have servers answer with it alone."""
-        self.record.alias(f"{self.name}:{version.name}", "production", self.run)
+        self.record.alias(self._kept[version.name], "production", self.run)
         direct(self.run, self.name, Plan())
 
     def end(self) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from homeostat.adapt import TriggerState
-from homeostat.core import Finding, Json
+from homeostat.adapt import TriggerState, forgetting
+from homeostat.core import Finding, Json, Verdict
 from homeostat.loop._history import History, instant, moved
 from homeostat.loop._relearn import relearn
 from homeostat.loop._trial import Trial
@@ -65,11 +65,12 @@ class Operation:
     shown: NDArray[np.float64] = field(init=False, repr=False)
     _since_update: list[Finding] = field(init=False, repr=False)
     _last_update: datetime = field(init=False)
+    _last_rebuild: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         self.shown = np.full(len(self.history), np.nan)
         self._since_update = []
-        self._last_update = self.champion.until
+        self._last_update = self._last_rebuild = self.champion.until
 
     @property
     def rollout(self) -> Rollout:
@@ -164,7 +165,7 @@ class Operation:
         if step.action == "advance":
             self.run.event("canary", told | {"share": step.share}, at=end)
             if self.publisher is not None:
-                self.publisher.canary(trial.challenger, step.share)
+                self.publisher.canary(trial.challenger, step.share, salt=trial.salt)
         elif step.action == "promote":
             self.run.event("promote", told | {"replaced": self.champion.name}, at=end)
             if self.publisher is not None:
@@ -220,6 +221,7 @@ class Operation:
             self.champion,
             name=f"v{self.retrains + 1}",
             now=end,
+            last_rebuild=self._last_rebuild,
             shifted_at=self.watcher.shifted_at,
         )
         self._last_update, self._since_update = end, []
@@ -228,10 +230,35 @@ class Operation:
         challenger, report = made
         self.retrains += 1
         self.cpu_s += report.cost.cpu_s
-        told = {"version": challenger.name, "how": challenger.how, "reason": reason}
-        self.run.event(
-            "retrain",
-            told | {"rows": challenger.rows, "cpu_s": round(report.cost.cpu_s, 3)},
-            at=end,
+        if challenger.how == "scratch":
+            self._last_rebuild = end
+        told = {
+            "version": challenger.name,
+            "how": challenger.how,
+            "reason": reason,
+            "rows": challenger.rows,
+            "cpu_s": round(report.cost.cpu_s, 3),
+        }
+        self.run.event("retrain", told, at=end)
+        forgot = self._forgot(challenger)
+        if forgot is not None and forgot.verdict is Verdict.FAIL:
+            self.rejections += 1
+            self.run.find(forgot, at=end)
+            refused = {"version": challenger.name, "summary": forgot.summary}
+            self.run.event("reject", refused, at=end)
+        else:
+            self.challenge(challenger, end)
+
+    def _forgot(self, challenger: Version) -> Finding | None:
+        """Compare an update with the champion on old rows, which neither was updated with."""
+        if challenger.how == "scratch":
+            return None
+        old = self.watcher.reference.old_rows
+        return forgetting(
+            self.champion.model,
+            challenger.model,
+            self.history.features[old],
+            self.history.label[old],
+            margin=self.policy.forget,
+            blocks=self.history.days[old],
         )
-        self.challenge(challenger, end)

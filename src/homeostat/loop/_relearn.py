@@ -22,6 +22,7 @@ def relearn(
     *,
     name: str,
     now: datetime,
+    last_rebuild: datetime,
     shifted_at: datetime | None = None,
 ) -> tuple[Version, UpdateReport] | None:
     """Make a challenger from what is known now; the champion stays as it is.
@@ -36,6 +37,7 @@ def relearn(
         champion: The version that is live.
         name: Of the challenger.
         now: Only outcomes known before this are seen.
+        last_rebuild: When a fresh model was last fitted, be it that it was refused.
         shifted_at: When the last shift began, for a policy that learns since then.
 
     Returns:
@@ -43,8 +45,7 @@ def relearn(
     """
     fresh = policy.model()
     stateless = policy.how == "scratch" or champion.model.family != fresh.family
-    rebuilt = champion.rebuilt or champion.until
-    stateless |= policy.rebuilds(now - rebuilt)
+    stateless |= policy.rebuilds(now - last_rebuild)
     if stateless:
         rows = history.trainable(history.at(0), now)
         window = policy.on.rows(
@@ -61,6 +62,4 @@ def relearn(
         history.label[rows],
         how="scratch" if stateless else policy.how,
     )
-    return Version(
-        name, report.model, now, report.how, len(rows), now if stateless else rebuilt
-    ), report
+    return Version(name, report.model, now, report.how, len(rows)), report

@@ -72,8 +72,7 @@ def replay(
     engine: Engine | None = None,
     on_policy: Callable[[str, str], None] | None = None,
 ) -> Replay:
-    """Backtest policies: predictions, late outcomes, alarms, retrains and rollouts as they
-    would have happened.
+    """Backtest policies: what each would have predicted, raised, retrained and released.
 
     Every policy begins with the same release, made from what was known at ``start``: it goes
     to shadow beside the simpler model it must replace. A policy that was replayed before, from the

@@ -61,13 +61,12 @@ class Release:
 
     def describe(self) -> str:
         """Return a few lines for a terminal."""
-        lines = [f"{self.system}: released {self.model.reference}"]
-        for phase in self.phases:
-            lines.append(
-                f"  phase {phase['phase']}  {phase['name']:<20} log loss {phase['logloss']:.4f}"
-                f"  AUC {phase['auc']:.3f}  {phase['words']}"
-            )
-        return "\n".join(lines)
+        phases = [
+            f"  phase {phase['phase']}  {phase['name']:<20} log loss {phase['logloss']:.4f}"
+            f"  AUC {phase['auc']:.3f}  {phase['words']}"
+            for phase in self.phases
+        ]
+        return "\n".join([f"{self.system}: released {self.model.reference}", *phases])
 
 
 def open_record(record: Record | Path | str) -> Record:
@@ -258,7 +257,12 @@ class _Round:
                 model.fit(part("train", frame), self.label[self.splits.train])
             answers = {p: model.predict(part(p, frame)) for p in ("validation", "test")}
             stored = BytesIO()
-            np.savez(stored, **answers, cpu_s=np.array(cost.cpu_s))
+            np.savez(
+                stored,
+                validation=answers["validation"],
+                test=answers["test"],
+                cpu_s=np.array(cost.cpu_s),
+            )
             files = pack(model, self._feature_schema(), metadata={"phase": name})
             rows = int(self.splits.train.sum())
             return Made(

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from homeostat.core import Finding, Verdict
 from homeostat.loop._history import History, moved
 from homeostat.loop._version import Version
 from homeostat.serve import NoWorse, Progress, Rollout, Step, assign
@@ -47,6 +48,8 @@ class Trial:
     rows: int
     live: bool = False
     share: float = 0.0
+    compared: int = 0
+    difference: float = 0.0
     progress: Progress = field(init=False)
     _answers: dict[str, Floats] = field(init=False, repr=False)
 
@@ -55,6 +58,11 @@ class Trial:
             self.begun, challenger=self.challenger.name, champion=self.champion.name
         )
         self._answers = {arm: np.full(self.rows, np.nan) for arm in ("challenger", "champion")}
+
+    @property
+    def salt(self) -> str:
+        """Names the trial for the assignment of keys, here and on servers."""
+        return f"{self.champion.name}/{self.challenger.name}"
 
     def answer(
         self, rows: slice, features: pl.DataFrame, answers: Floats, keys: pl.Series
@@ -73,8 +81,7 @@ class Trial:
         self._answers["challenger" if self.live else "champion"][rows] = answers
         if not self.share or self.live:
             return answers
-        salt = f"{self.champion.name}/{self.challenger.name}"
-        return np.where(assign(keys, self.share, salt=salt), other, answers)
+        return np.where(assign(keys, self.share, salt=self.salt), other, answers)
 
     def observe(self, learned: NDArray[np.int64], history: History) -> None:
         """Take in the outcomes of rows that both versions answered."""
@@ -82,6 +89,11 @@ class Trial:
         if not len(both):
             return
         at, label = history.predicted_at[both].astype("datetime64[us]"), history.label[both]
+        champion, challenger = (
+            log_losses(label, self._answers[arm][both]) for arm in ("champion", "challenger")
+        )
+        self.compared += len(both)
+        self.difference += float((challenger - champion).sum())
         for guard in self.rollout.guard:
             if isinstance(guard, NoWorse) and guard.metric in _LOSSES:
                 loss = _LOSSES[guard.metric]
@@ -98,7 +110,29 @@ class Trial:
         self.rows = rows
 
     def decide(self, at: datetime) -> Step:
-        """Say what to do, and route the share of traffic that follows from it."""
+        """Say what to do, and route the share of traffic that follows from it.
+
+        Before release it is not enough not to be shown worse: many small losses, each within the
+        margin, would add up over many releases. So a challenger goes on only while its mean
+        loss is also below the champion's.
+        """
         step = self.progress.decide(at)
+        if step.action in {"advance", "promote"} and not self.live and self.difference > 0:
+            step = Step(step.stage, "rollback", 0.0, (*step.findings, self._not_better()))
         self.share = step.share
         return step
+
+    def _not_better(self) -> Finding:
+        mean = self.difference / self.compared
+        return Finding(
+            check="rollout.not_better",
+            subject=self.challenger.name,
+            verdict=Verdict.FAIL,
+            summary=(
+                f"{self.challenger.name} loses {mean:+.4f} more than {self.champion.name} over "
+                f"{self.compared:,} rows: it is no worse than the margin, but no better either."
+            ),
+            statistic=mean,
+            threshold=0.0,
+            effect=mean,
+        )

@@ -20,7 +20,6 @@ class Version:
         until: No outcome known after this was seen in training.
         how: How it was made: ``"scratch"``, ``"refit"``, ...
         rows: Number of rows it learned from when it was made.
-        rebuilt: When it was last fitted from scratch; None is at ``until``.
     """
 
     name: str
@@ -28,4 +27,3 @@ class Version:
     until: datetime
     how: str
     rows: int
-    rebuilt: datetime | None = None

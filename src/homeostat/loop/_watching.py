@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answered", "Reference", "Watcher"]
 
+_OLD_ROWS = 4000
 _SPANS: Mapping[Literal["day", "week", "month"], int] = {"day": 1, "week": 7, "month": 30}
 
 
@@ -73,6 +74,7 @@ class Reference:
         diagnosis: What is normal for the outcome, given the predictions.
         predictions: What is normal for the predictions.
         odd: What runs of predictions are normal.
+        old_rows: Some rows from before the release, to tell what an update forgets.
     """
 
     schema: Schema
@@ -82,6 +84,7 @@ class Reference:
     diagnosis: Diagnosis
     predictions: PredictionShift
     odd: OddRuns
+    old_rows: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -108,11 +111,12 @@ class Reference:
             Profile.of(frame.filter(windows == window), edges=edges)
             for window in np.unique(windows)
         ]
-        losses = LossByCell.of(frame, log_losses(label, p), edges, windows=windows)
-        limits = Limits(margin=system.watch.margin)
         unseen = history.predicted_at[rows] > instant(fresh)
         if not unseen.any():
             raise InputError(f"No outcome between {fresh} and {start} tells how the model errs.")
+        known = np.where(unseen, log_losses(label, p), np.nan)
+        losses = LossByCell.of(frame, known, edges, windows=windows)
+        limits = Limits(margin=system.watch.margin)
         outcomes = [
             Outcomes.of(label[held], p[held])
             for window in np.unique(windows[unseen])
@@ -127,7 +131,13 @@ class Reference:
             Diagnosis.of(outcomes, limits=outcome_limits),
             PredictionShift.of(outcomes),
             OddRuns.of(history.predicted_at[rows].astype("datetime64[us]"), p),
+            _some(rows[unseen], _OLD_ROWS),
         )
+
+
+def _some(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most so many rows, evenly spread."""
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def _windows(at: NDArray[np.int64], length: timedelta) -> NDArray[np.int64]:

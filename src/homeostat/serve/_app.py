@@ -12,12 +12,13 @@ import orjson
 from polars.exceptions import PanicException
 
 from homeostat.core import HomeostatError, NotFoundError
+from homeostat.serve._batch import JSON, media_type
 from homeostat.serve._counters import Counters
 from homeostat.serve._deployed import Refused, read_json
 from homeostat.serve._describe import model_info, openapi, page
 from homeostat.serve._feedback import Feedback
 from homeostat.serve._http import Connection, Limits, Request, Response, problem
-from homeostat.serve._predict import JSON, Answer, Predictor, media_type
+from homeostat.serve._predict import Answer, Predictor
 
 __all__ = ["App"]
 

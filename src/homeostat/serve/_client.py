@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 import polars as pl
@@ -123,7 +123,7 @@ class Client:
     def _post(self, path: str, body: bytes, *, key: str | None = None, media: str = _JSON) -> bytes:
         headers = {"content-type": media, "idempotency-key": os.urandom(16).hex()}
         if key is not None:
-            headers["homeostat-key"] = key
+            headers["homeostat-key"] = quote(key)
         return self._ask("POST", path, body, headers)
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:

@@ -88,6 +88,11 @@ class Deployed:
         set_(self, "one", self._proven_single_row())
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the schema."""
+        return self._schema.names
+
+    @property
     def request(self) -> type[RequestModel]:
         """The pydantic model of one request."""
         return self._request
@@ -148,7 +153,8 @@ class Deployed:
         if self.prepare is None:
             return payload
         try:
-            return dict(self.prepare(payload))
+            prepared = self.prepare(payload)
+            return {name: prepared[name] for name in self._schema.names if name in prepared}
         except InputError as error:
             raise Refused(422, str(error)) from error
 

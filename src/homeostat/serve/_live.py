@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from homeostat.core import NotFoundError, ServerError
 from homeostat.record import Artifact, Record
@@ -44,6 +45,22 @@ class Route:
         return self.challenger if arm == "champion" else self.champion
 
     @property
+    def alike(self) -> bool:
+        """Whether both arms take the same features, so that a row of one serves the other."""
+        other = self.challenger
+        return other is None or (
+            other.features == self.champion.features and other.prepare is self.champion.prepare
+        )
+
+    def own(self, deployed: Deployed, payload: Any) -> Any:  # noqa: ANN401 - what a client sent
+        """Return a request without the features that only the other arm takes."""
+        if self.alike or not isinstance(payload, dict):
+            return payload
+        both = {*self.champion.features, *(self.challenger or self.champion).features}
+        foreign = both.difference(deployed.features)
+        return {name: value for name, value in payload.items() if name not in foreign}
+
+    @property
     def arms(self) -> list[tuple[str, str]]:
         """The versions in force, with their arms."""
         challenger = [(self.challenger.version, "challenger")] if self.challenger else []
@@ -67,19 +84,22 @@ class Follower:
         self._asked: tuple[str, Plan] | None = None
         self._ready: dict[str, Deployed] = {}
 
-    def look(self) -> Route | None:
+    def look(self, *, force: bool = False) -> Route | None:
         """Return the route to take from now on, or None where nothing has changed.
+
+        Args:
+            force: Try again even what failed before.
 
         Raises:
             ServerError: If the record has no model of that name in production.
             CorruptionError: If a package is damaged; what is live stays live.
         """
         cursor = self._record.cursor()
-        if cursor == self._cursor:
+        if cursor == self._cursor and not force:
             return None
         champion, plan = self._champion(), plan_of(self._record, self._name)
         self._cursor = cursor
-        if (asked := (champion.id, plan)) == self._asked:
+        if (asked := (champion.id, plan)) == self._asked and not force:
             return None
         self._asked = asked
         challenger = None if plan.challenger is None else self._record.artifact(plan.challenger)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import polars as pl
 from polars.exceptions import PanicException
 
 from homeostat.serve._counters import Counters
-from homeostat.serve._deployed import Deployed
+from homeostat.serve._deployed import Deployed, Refused, Row
 from homeostat.serve._prediction_log import PredictionLog
 
 __all__ = ["Mirror"]
@@ -28,9 +30,12 @@ _logger = logging.getLogger("homeostat.serve")
 
 @dataclass(slots=True)
 class _Waiting:
+    """Rows of one request: one as it was sent (raw) or validated, or a batch as a frame."""
+
     deployed: Deployed
     ids: list[str]
-    rows: Mapping[str, object] | pl.DataFrame
+    rows: Row | pl.DataFrame
+    raw: bool = False
 
 
 class Mirror:
@@ -57,15 +62,31 @@ class Mirror:
         self._scheduled = False
         self._working: asyncio.Future[None] | None = None
 
-    def offer(
-        self, deployed: Deployed, ids: list[str], rows: Mapping[str, object] | pl.DataFrame
-    ) -> None:
-        """Have rows scored later, unless too many wait already."""
-        if self._rows + len(ids) > self._capacity:
+    def offer(self, deployed: Deployed, id_: str, row: Row, *, raw: bool = False) -> None:
+        """Have a row scored later, unless too many wait already.
+
+        Args:
+            deployed: The other arm's version.
+            id_: Of the prediction.
+            row: Its features, validated.
+            raw: Whether they are a request's fields instead, to be validated by that version.
+        """
+        self._offer(_Waiting(deployed, [id_], row, raw))
+
+    def offer_batch(self, deployed: Deployed, ids: list[str], frame: pl.DataFrame) -> None:
+        """Have a batch scored later; one that lacks a feature of the other arm cannot be."""
+        if set(deployed.features) <= set(frame.columns):
+            self._offer(_Waiting(deployed, ids, frame))
+        else:
             self._counters.mirror_dropped += len(ids)
+
+    def _offer(self, waiting: _Waiting) -> None:
+        n = len(waiting.ids)
+        if self._rows + n > self._capacity:
+            self._counters.mirror_dropped += n
             return
-        self._rows += len(ids)
-        self._queue.append(_Waiting(deployed, ids, rows))
+        self._rows += n
+        self._queue.append(waiting)
         self._schedule()
 
     async def drain(self) -> None:
@@ -106,36 +127,38 @@ class Mirror:
 
     def _score(self, queue: list[_Waiting]) -> tuple[int, int]:
         """Score what waited, in the thread; return how many rows were and were not."""
-        scored = failed = 0
-        singles: dict[int, list[tuple[_Waiting, Mapping[str, object]]]] = {}
-        for one in queue:
-            if isinstance(one.rows, pl.DataFrame):
-                done = self._predict(one.deployed, one.ids, one.rows)
-                scored, failed = scored + done, failed + len(one.ids) - done
-            else:
-                singles.setdefault(id(one.deployed), []).append((one, one.rows))
-        for group in singles.values():
-            ids = [one.ids[0] for one, _ in group]
-            done = self._predict(group[0][0].deployed, ids, [row for _, row in group])
-            scored, failed = scored + done, failed + len(ids) - done
-        return scored, failed
+        groups: dict[int, list[_Waiting]] = {}
+        for one in queue:  # single rows of a version together, batches each by itself
+            alone = isinstance(one.rows, pl.DataFrame)
+            groups.setdefault(id(one if alone else one.deployed), []).append(one)
+        offered = sum(len(one.ids) for one in queue)
+        scored = sum(self._predict(group) for group in groups.values())
+        return scored, offered - scored
 
-    def _predict(
-        self,
-        deployed: Deployed,
-        ids: list[str],
-        rows: pl.DataFrame | Sequence[Mapping[str, object]],
-    ) -> int:
+    def _predict(self, group: list[_Waiting]) -> int:
+        """Score and log rows of one version; return how many."""
+        deployed, first = group[0].deployed, group[0].rows
         try:
-            if isinstance(rows, pl.DataFrame):
-                probabilities = deployed.predict(deployed.frame(rows))
+            if isinstance(first, pl.DataFrame):
+                ids, probabilities = group[0].ids, deployed.predict(first.select(deployed.features))
             else:
+                ids, rows = _validated(group)
                 probabilities = deployed.predict_rows(rows)
             self._log.mirror(deployed.version, ids, probabilities)
         except (Exception, PanicException):  # whatever a challenger does, it does it alone
-            _logger.exception("%s failed on %d mirrored rows.", deployed.version, len(ids))
+            _logger.exception("%s failed on mirrored rows.", deployed.version)
             return 0
         return len(ids)
+
+
+def _validated(group: list[_Waiting]) -> tuple[list[str], list[Row]]:
+    """Return the ids and features of single rows, without those that the version refuses."""
+    ids, rows = [], []
+    for one in group:
+        with suppress(Refused):
+            rows.append(one.deployed.row(one.rows) if one.raw else cast("Row", one.rows))
+            ids += one.ids
+    return ids, rows
 
 
 def _tell(

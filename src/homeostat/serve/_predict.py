@@ -8,15 +8,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import unquote_to_bytes
 
-import numpy as np
 import orjson
-import polars as pl
-from numpy.typing import NDArray
 from polars.exceptions import PanicException
 
-from homeostat.core import Clock, InputError, StorageError
-from homeostat.serve._arrow import read_arrow
+from homeostat.core import Clock, StorageError
+from homeostat.serve._batch import (
+    ARROW,
+    JSON,
+    Batch,
+    batch_answer,
+    is_batch,
+    media_type,
+    predict_batch,
+)
 from homeostat.serve._counters import Counters
 from homeostat.serve._deployed import Deployed, Refused, Row, read_json
 from homeostat.serve._http import Request, Response, problem
@@ -24,13 +32,11 @@ from homeostat.serve._live import Route
 from homeostat.serve._mirror import Mirror
 from homeostat.serve._prediction_log import PredictionLog, Stamp, prediction_id
 
-__all__ = ["ARROW", "JSON", "Predictor", "media_type"]
+__all__ = ["Answer", "Predictor"]
 
-JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 _KEY, _ONCE = b"homeostat-key", b"idempotency-key"
-_REMEMBERED = 4096  # answers kept for requests that are sent again
+_REMEMBERED_BYTES = 4 << 20  # of answers kept for requests that are sent again
 _INLINE_BYTES = 16 << 10  # larger bodies are parsed and predicted in a thread
-_MAX_FRAME_BYTES = 48 << 20
 _logger = logging.getLogger("homeostat.serve")
 
 Answer = Response | asyncio.Future[Response]
@@ -38,13 +44,14 @@ Answer = Response | asyncio.Future[Response]
 
 @dataclass(slots=True)
 class _Ask:
-    """One request on its way: who asks, who answers, since when."""
+    """One request on its way: who asks, who answers, since when, and what was sent."""
 
     route: Route
     arm: str
     deployed: Deployed
     key: str
     since: int
+    payload: Any = None
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class Predictor:
         self._waiting: list[_Waiting] = []
         self._asked = 0
         self._answered: OrderedDict[bytes, Response] = OrderedDict()
+        self._remembered = 0
 
     def answer(self, request: Request) -> Answer:
         """Answer one request; raises Refused for one that cannot be."""
@@ -105,9 +113,10 @@ class Predictor:
         if media not in {JSON, ARROW}:
             raise Refused(415, f"A body is `{JSON}` or `{ARROW}`, got `{media}`.")
         ask = self._ask(request, since)
-        if media == ARROW or request.body[:64].lstrip()[:1] == b"[":
+        if is_batch(media, request.body):
             return self._batch(ask, media, request.body)
-        row = ask.deployed.row(read_json(request.body))
+        ask.payload = read_json(request.body)
+        row = ask.deployed.row(ask.route.own(ask.deployed, ask.payload))
         if ask.deployed.one is not None:
             return self._finish(ask, row, self._single(ask, row))
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -119,7 +128,11 @@ class Predictor:
     def _ask(self, request: Request, since: int) -> _Ask:
         self._asked += 1
         given = request.headers.get(_KEY)
-        key = f"{self._log.epoch}/{self._asked}" if given is None else given.decode("latin-1")
+        key = (
+            f"{self._log.epoch}/{self._asked}"
+            if given is None
+            else unquote_to_bytes(given).decode("utf-8", "replace")
+        )
         route = self.route
         arm, deployed = route.arm(key)
         return _Ask(route, arm, deployed, key, since)
@@ -141,8 +154,8 @@ class Predictor:
         for group in groups.values():
             probabilities = _rows(group[0].ask.deployed, [one.row for one in group])
             for one, probability in zip(group, probabilities, strict=True):
-                if not one.answer.done():
-                    one.answer.set_result(self._finish(one.ask, one.row, probability))
+                finish = partial(self._finish, one.ask, one.row, probability)
+                one.answer.set_result(_answered(finish))
 
     def _finish(self, ask: _Ask, row: Row, probability: float | None) -> Response:
         """Write one answer, count it, have the other arm scored, and return it."""
@@ -162,33 +175,27 @@ class Predictor:
         tally.latencies.add(us)
         id_ = prediction_id(self._log.epoch, number)
         if (other := ask.route.other(ask.arm)) is not None:
-            self._mirror.offer(other, [id_], row)
-        return Response(
-            orjson.dumps(
-                {
-                    "id": id_,
-                    "probability": probability,
-                    "version": deployed.version,
-                    "arm": ask.arm,
-                }
-            )
-        )
+            if ask.route.alike:
+                self._mirror.offer(other, id_, row)
+            else:
+                self._mirror.offer(other, id_, ask.route.own(other, ask.payload), raw=True)
+        answer = {"id": id_, "probability": probability, "version": deployed.version}
+        return Response(orjson.dumps(answer | {"arm": ask.arm}))
 
     def _batch(self, ask: _Ask, media: str, body: bytes) -> Answer:
         if len(body) <= _INLINE_BYTES:
-            return self._finish_batch(ask, media, _batch(ask.deployed, media, body))
+            return self._finish_batch(ask, media, predict_batch(ask.deployed, media, body))
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Response] = loop.create_future()
-        working = loop.run_in_executor(self._executor, _batch, ask.deployed, media, body)
+        working = loop.run_in_executor(self._executor, predict_batch, ask.deployed, media, body)
 
-        def finish(done: asyncio.Future[_Batch]) -> None:
-            if not answer.done():
-                answer.set_result(_answered(lambda: self._finish_batch(ask, media, done.result())))
+        def finish(done: asyncio.Future[Batch]) -> None:
+            answer.set_result(_answered(lambda: self._finish_batch(ask, media, done.result())))
 
         working.add_done_callback(finish)
         return answer
 
-    def _finish_batch(self, ask: _Ask, media: str, batch: _Batch) -> Response:
+    def _finish_batch(self, ask: _Ask, media: str, batch: Batch) -> Response:
         version, tally = ask.deployed.version, self._counters.tally(ask.deployed.version, ask.arm)
         frame, probabilities = batch
         if probabilities is None:
@@ -203,50 +210,21 @@ class Predictor:
         tally.requests += 1
         tally.rows += frame.height
         tally.latencies.add(us)
-        numbers = pl.int_range(first, first + frame.height, eager=True)
-        ids = pl.select(pl.format("{}-{}", pl.lit(self._log.epoch), numbers)).to_series()
+        epoch = self._log.epoch
+        ids = [prediction_id(epoch, number) for number in range(first, first + frame.height)]
         if (other := ask.route.other(ask.arm)) is not None:
-            self._mirror.offer(other, ids.to_list(), frame)
-        return _batch_answer(media, ids, probabilities, version, ask.arm)
+            self._mirror.offer_batch(other, ids, frame)
+        return batch_answer(media, ids, probabilities, version, ask.arm)
 
     def _remember(self, once: bytes, answer: Answer) -> None:
         """Keep an answer for a request that may be sent again."""
         if isinstance(answer, asyncio.Future):
             answer.add_done_callback(lambda done: self._remember(once, done.result()))
-        elif answer.status == 200:
+        elif answer.status == 200 and once not in self._answered:
             self._answered[once] = answer
-            if len(self._answered) > _REMEMBERED:
-                self._answered.popitem(last=False)
-
-
-_Batch = tuple[pl.DataFrame, NDArray[np.float64] | None]
-
-
-def media_type(request: Request) -> str:
-    """Return a request's media type without its parameters; JSON where it names none."""
-    given = request.headers.get(b"content-type", JSON.encode())
-    return given.split(b";", 1)[0].strip().lower().decode("latin-1")
-
-
-def _batch(deployed: Deployed, media: str, body: bytes) -> _Batch:
-    """Read, check and predict a batch; may run in a thread."""
-    if media == ARROW:
-        try:
-            frame = read_arrow(body)
-        except InputError as error:
-            raise Refused(400, str(error)) from None
-        frame = deployed.frame(frame)
-    else:
-        frame = deployed.rows(read_json(body))
-    if frame.estimated_size() > _MAX_FRAME_BYTES:
-        raise Refused(
-            413, f"A batch holds at most {_MAX_FRAME_BYTES >> 20} MiB: send smaller ones."
-        )
-    try:
-        return frame, deployed.predict(frame)
-    except (Exception, PanicException):
-        _logger.exception("%s failed on a batch of %d rows.", deployed.version, frame.height)
-        return frame, None
+            self._remembered += len(answer.body)
+            while self._remembered > _REMEMBERED_BYTES:
+                self._remembered -= len(self._answered.popitem(last=False)[1].body)
 
 
 def _rows(deployed: Deployed, rows: Sequence[Mapping[str, object]]) -> Sequence[float | None]:
@@ -269,26 +247,6 @@ def _answered(finish: Callable[[], Response]) -> Response:
     except (Exception, PanicException):
         _logger.exception("A batch failed.")
         return problem(500, "The batch failed; the log says why.")
-
-
-def _batch_answer(
-    media: str, ids: pl.Series, probabilities: NDArray[np.float64], version: str, arm: str
-) -> Response:
-    if media == ARROW:
-        answer = pl.DataFrame({"id": ids, "probability": probabilities})
-        headers = {"homeostat-version": version, "homeostat-arm": arm}
-        return Response(answer.write_ipc_stream(None).getvalue(), 200, ARROW, headers)
-    return Response(
-        orjson.dumps(
-            {
-                "version": version,
-                "arm": arm,
-                "ids": ids.to_list(),
-                "probabilities": probabilities,
-            },
-            option=orjson.OPT_SERIALIZE_NUMPY,
-        )
-    )
 
 
 def _no_disk(error: StorageError) -> Response:

@@ -10,13 +10,14 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from typing import Any
 
 import uvloop
 
-from homeostat.core import Clock, HomeostatError, InputError, ServerError
+from homeostat.core import Clock, InputError, ServerError, StorageError
 from homeostat.record import Record, Run
 from homeostat.serve._app import App
 from homeostat.serve._counters import Counters
@@ -164,18 +165,23 @@ class Server:
 
     async def _follow(self) -> None:
         """Take each new route that the record asks for; keep the old one where it cannot be."""
+        route: Route | None = None
         while True:
             await asyncio.sleep(self._settings.poll_s)
             try:
-                self._swap(await self._loop.run_in_executor(self._control, self._follower.look))
-            except HomeostatError as error:
+                look = self._loop.run_in_executor(self._control, self._follower.look)
+                route = await look or route
+                self._swap(route)
+                route = None
+            except Exception as error:
                 _logger.exception("The route in the record cannot be taken.")
-                self._run.event("swap_failed", {"reason": str(error)})
+                with suppress(StorageError):
+                    self._run.event("swap_failed", {"reason": str(error)})
 
     async def _change(self, wanted: Mapping[str, Any]) -> None:
         def write_and_look() -> Route | None:
             _write_route(self._record, self.name, wanted, self._run)
-            return self._follower.look()
+            return self._follower.look(force=True)
 
         self._swap(await self._loop.run_in_executor(self._control, write_and_look))
 

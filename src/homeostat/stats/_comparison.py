@@ -132,9 +132,7 @@ def _furthest(p_value: Callable[[float], float], mean: float, step: float, alpha
         inner, outer = outer, 2 * outer
     for _ in range(25):
         middle = (inner + outer) / 2
-        inner, outer = (
-            (middle, outer) if p_value(mean + middle * step) > alpha else (inner, middle)
-        )
+        inner, outer = (middle, outer) if p_value(mean + middle * step) > alpha else (inner, middle)
     return mean + outer * step
 
 

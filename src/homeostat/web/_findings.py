@@ -11,6 +11,7 @@ from homeostat.core import NotFoundError
 from homeostat.web._lists import cut, filters
 from homeostat.web._page import Ask, Table, View, missing
 from homeostat.web._read import found_rows, run_rows
+from homeostat.web._words import brief
 
 __all__ = ["finding", "findings"]
 
@@ -90,6 +91,8 @@ def _item(value: object) -> dict[str, object]:
             return _table(value)
         shown = [v if isinstance(v, str) else json.dumps(v) for v in value[:_MOST_ROWS]]
         return {"kind": "list", "rows": shown, "more": max(0, len(value) - _MOST_ROWS)}
+    if _is_number(value) and value is not None:
+        return {"kind": "text", "text": brief(value)}
     return {"kind": "text", "text": value if isinstance(value, str) else json.dumps(value)}
 
 

@@ -121,7 +121,8 @@ def _live(record: Record, system: str | None, runs: pl.DataFrame) -> Live | None
 
 def _trained_on(lineage: Lineage) -> list[str]:
     """Return the nearest datasets upstream of the root."""
-    frontier, seen, found = [lineage.root], {lineage.root}, []
+    frontier, seen = [lineage.root], {lineage.root}
+    found: list[str] = []
     while frontier and not found:
         before = [e.source for e in lineage.edges if e.target in frontier and e.source not in seen]
         frontier = list(dict.fromkeys(before))

@@ -87,7 +87,7 @@ def _steps(ask: Ask, nodes: Sequence[Node], whole: Drawing, root: str) -> list[d
             "kind": node.kind,
             "label": _label(node),
             "sub": node.type,
-            "detail": ", ".join(f"{key} {value}" for key, value in flat(node.detail)[:_FACTS]),
+            "detail": _facts(node),
             "here": node.id == root,
             "href": _href(ask, node),
         }

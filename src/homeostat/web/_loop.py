@@ -131,32 +131,29 @@ def _operated(record: Record, name: str, runs: pl.DataFrame) -> Stage:
     if lived.is_empty():
         return Stage(name, "not yet", None, _STAGES[name], None, {}, ())
     run, kind, policy, state = lived.select("id", "kind", "name", "status").row(0)
-    where = (
-        "live"
-        if kind == "live"
-        else f"in the replay of \N{LEFT DOUBLE QUOTATION MARK}{policy}\N{RIGHT DOUBLE QUOTATION MARK}"
-    )
+    where = "live" if kind == "live" else f"in the replay of {policy!r}"
     events = events_of(record.events(run=run))
     counts = Counter(event.kind for event in events)
     status = "running" if state == "running" else "done"
     if name == "relearn":
-        ends = {kind: counts[kind] for kind in RELEASES}
+        refused = sum(counts[end] for end in RELEASES if end != "promote")
         summary = (
-            f"{counts['retrain']} retrains, {ends['promote']} promoted, "
-            f"{ends['reject'] + ends['rollback']} turned down {where}."
+            f"{counts['retrain']} retrains, {counts['promote']} promoted, {refused} turned down "
+            f"{where}."
         )
         return Stage(name, status, None, summary, None, {}, ())
     still = _open(events)
-    verdict = "fail" if "page" in still else "warn" if still else "ok"
-    summary = f"{counts['alarm']} alarms {where}, {len(still)} still open."
+    verdict = "fail" if still["page"] else "warn" if still["note"] else "ok"
+    summary = f"{counts['alarm']} alarms {where}, {still['page']} still open."
     return Stage(name, status, verdict, summary, None, {}, [run])
 
 
-def _open(events: Sequence[Event]) -> list[str]:
-    """Return the severities of the alarms that were opened and not closed."""
+def _open(events: Sequence[Event]) -> Counter[str]:
+    """Count, by severity, the alarms that were opened and not closed."""
     last = {
         event.payload["number"]: event.payload
         for event in events
         if event.kind in {"alarm", "note"} and "number" in event.payload
     }
-    return [str(one.get("severity")) for one in last.values() if one.get("change") != "closed"]
+    open_ = (one for one in last.values() if one.get("change") != "closed")
+    return Counter(str(one.get("severity")) for one in open_)

@@ -87,7 +87,64 @@ class Event:
         return words_of(self.payload, self.kind)
 
     @property
-    def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
+    def tone(self) -> str:
+        """The verdict in whose colour it is drawn, or ``"none"``; an alarm's severity decides."""
+        if self.payload.get("change") == "closed":
+            return "none"
+        verdict = self.payload.get("verdict")
+        judged = str(verdict) if verdict in {str(one) for one in Verdict} else "none"
+        known = _TONES.get(self.kind, judged)
+        return _SEVERITIES.get(str(self.payload.get("severity")), known)
+
+
+def systems(record: Record) -> list[str]:
+    """Return the names of the systems of a record, the latest first."""
+    names = record.runs()["system"]
+    return names.filter(names != "").unique(maintain_order=True).to_list()
+
+
+def run_rows(frame: pl.DataFrame) -> list[RunRow]:
+    """Turn a frame of runs into rows."""
+    took = (pl.col("finished") - pl.col("started")).dt.total_microseconds() / 1e6
+    names = [name for name in RunRow.__dataclass_fields__ if name != "seconds"]
+    rows = frame.select(*names, seconds=took).iter_rows(named=True)
+    return [RunRow(**row) for row in rows]
+
+
+def found_rows(frame: pl.DataFrame) -> list[FoundRow]:
+    """Turn a frame of findings into rows."""
+    rows = frame.select(list(FoundRow.__dataclass_fields__)).iter_rows(named=True)
+    return [FoundRow(**row) for row in rows]
+
+
+def events_of(frame: pl.DataFrame, kinds: Iterable[str] | None = None) -> list[Event]:
+    """Turn a frame of events, or those of some kinds, into events."""
+    if kinds is not None:
+        frame = frame.filter(pl.col("kind").is_in(list(kinds)))
+    columns = frame.select("run", "kind", "at", "payload").iter_rows()
+    return [Event(run, kind, at, json.loads(payload)) for run, kind, at, payload in columns]
+
+
+def reports(
+    record: Record, type_: str, system: str | None, kind: type[Report]
+) -> list[tuple[Artifact, Report]]:
+    """Return the latest version of each report of a type that a system made, newest first.
+
+    Args:
+        record: Where to look.
+        type_: Type of the artifacts.
+        system: The system whose runs made them; None for any.
+        kind: The class of the report.
+    """
+    frame = record.artifacts(type=type_)
+    if system:
+        frame = frame.filter(pl.col("run").is_in(record.runs(system=system)["id"].implode()))
+    latest = frame.sort("version").unique("name", keep="last").sort("made", descending=True)
+    found = [record.artifact(id_) for id_ in latest["id"]]
+    return [(artifact, read_report(artifact, kind)) for artifact in found]
+
+
+def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
     """Say what a payload holds in a sentence.
 
     Example:

@@ -68,11 +68,10 @@ class _Map:
             f"{self.measure} {_value(value, self.measure)}",
             verdict or "",
         ]
-        others = query("/findings", check="shift.*", subject=feature, run=self.run)
         return {
             "level": f"{level} alarm" if verdict == "fail" else level,
             "text": ": ".join([words[0], ", ".join(filter(None, words[1:]))]),
-            "href": self.links.get((feature, j), others),
+            "href": self.links.get((feature, j)),
         }
 
 
@@ -116,6 +115,9 @@ def _drawing(chosen: _Map, order: Sequence[int], scales: Sequence[str]) -> dict[
         "rows": [
             {
                 "feature": found.features[i],
+                "href": query(
+                    "/findings", check="shift.*", subject=found.features[i], run=chosen.run
+                ),
                 "peak": _peak(grid[i], None),
                 "cells": [chosen.cell(i, j, value, top) for j, value in enumerate(grid[i])],
             }

@@ -67,7 +67,8 @@ def timeline(ask: Ask) -> View:
     lines = _Lines(metric, focus, start, policies, days)
     events = happenings(ask, policies[names.index(focus)])
     tables = reports(ask.record, "replay-table", ask.system, list[PolicyRow])
-    table, reference, said = [], None, ""
+    table: list[PolicyRow] = []
+    reference, said = None, ""
     if tables:
         artifact, table = tables[0]
         reference, said = artifact.reference, str(artifact.metadata.get("said") or "")

@@ -221,12 +221,12 @@ customElements.define("hs-timeline", class extends HTMLElement {
     event.preventDefault();
   }
 
-  // The range of values drawn: each line in view, and 98 % of the focused policy's days.
+  // The range of values drawn: each line in view, and 92 % of the focused policy's days.
   range(first, last) {
     const values = this.shown.flatMap((one) => one.weekly.slice(first, last + 1)).filter(Number.isFinite);
     const daily = (this.shown.find((one) => one.name === this.focus)?.daily ?? []).slice(first, last + 1);
     const sorted = daily.filter(Number.isFinite).sort((a, b) => a - b);
-    const cut = Math.floor(sorted.length * 0.01);
+    const cut = Math.floor(sorted.length * 0.04);
     if (sorted.length) values.push(sorted[cut], sorted[sorted.length - 1 - cut]);
     if (!values.length) return [0, 1];
     const [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
@@ -264,6 +264,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     const lines = this.shown.toSorted((a, b) => (a.name === this.focus) - (b.name === this.focus));
     for (const one of lines) this.curve(pen, one, x, y, first, end);
     pen.restore();
+    if (this.reference > low && this.reference < high) this.refer(pen, left, y(this.reference), soft);
     if (labels) this.names(pen, lines, y, right, end);
     this.cross(pen, x, y, { left, right, height, soft, ink });
   }
@@ -297,9 +298,16 @@ customElements.define("hs-timeline", class extends HTMLElement {
       pen.setLineDash([3, 3]);
       pen.beginPath(); pen.moveTo(left, y(this.reference)); pen.lineTo(right, y(this.reference)); pen.stroke();
       pen.setLineDash([]);
-      pen.textAlign = "left";
-      pen.fillText(this.referenceLabel, left + 4, y(this.reference) - 8);
     }
+  }
+
+  refer(pen, left, at, soft) {
+    pen.textAlign = "left";
+    pen.lineWidth = 4;
+    pen.strokeStyle = this.color("--paper");
+    pen.strokeText(this.referenceLabel, left + 6, at - 9);
+    pen.fillStyle = soft;
+    pen.fillText(this.referenceLabel, left + 6, at - 9);
   }
 
   // A hairline where the focused policy's model changed, so that lanes and curves read together.
