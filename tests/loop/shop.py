@@ -64,24 +64,29 @@ def orders(seed=0, moves=MOVES, days=DAYS, a_day=A_DAY):
     hours = np.where(late, 10.0, 3.0) + 2 * rng.random(n)
     arrived = rng.random(n) < 0.96
     start = np.datetime64(START.replace(tzinfo=None), "us")
-    return pl.DataFrame(
-        {
-            "order": [f"o{number:05d}" for number in range(n)],
-            "at": start + at.astype("timedelta64[us]"),
-            "depot": depot,
-            "distance": distance,
-            "weight": rng.lognormal(0, 1, n),
-            "queue": queue,
-            "hours": hours,
-            "late": late,
-        }
-    ).with_columns(
-        pl.col("at").dt.replace_time_zone("UTC"),
-        pl.when(pl.Series(arrived)).then("hours").alias("hours"),
-        pl.when(pl.Series(arrived)).then("late").alias("late"),
-        weight=pl.when(pl.Series(rng.random(n) < 0.9)).then("weight"),
-    ).with_columns(
-        arrived_at=pl.col("at") + pl.duration(microseconds=(pl.col("hours") * 3.6e9).cast(pl.Int64))
+    return (
+        pl.DataFrame(
+            {
+                "order": [f"o{number:05d}" for number in range(n)],
+                "at": start + at.astype("timedelta64[us]"),
+                "depot": depot,
+                "distance": distance,
+                "weight": rng.lognormal(0, 1, n),
+                "queue": queue,
+                "hours": hours,
+                "late": late,
+            }
+        )
+        .with_columns(
+            pl.col("at").dt.replace_time_zone("UTC"),
+            pl.when(pl.Series(arrived)).then("hours").alias("hours"),
+            pl.when(pl.Series(arrived)).then("late").alias("late"),
+            weight=pl.when(pl.Series(rng.random(n) < 0.9)).then("weight"),
+        )
+        .with_columns(
+            arrived_at=pl.col("at")
+            + pl.duration(microseconds=(pl.col("hours") * 3.6e9).cast(pl.Int64))
+        )
     )
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,10 @@ def history(rows):
         },
         schema_overrides={"told": pl.Datetime("us", "UTC"), "yes": pl.Boolean},
     )
+    return arranged(frame)
+
+
+def arranged(frame):
     outcome = Outcome("yes", "told")
     return History.of(frame, features=["name"], outcome=outcome, predicted_at="asked", key=["name"])
 
@@ -48,7 +53,7 @@ def test_what_may_be_trained_on_was_predicted_since_and_is_known_before(rows, st
 def test_each_outcome_is_learned_once_however_time_is_cut(rows, cuts):
     made = history(rows)
     ends = [at(cut) for cut in sorted(cuts)]
-    parts = [made.learned(low, high) for low, high in zip(ends, ends[1:], strict=False)]
+    parts = [made.learned(low, high) for low, high in pairwise(ends)]
     assert np.array_equal(np.sort(np.concatenate(parts)), made.learned(ends[0], ends[-1]))
     for part in parts:
         assert (np.diff(part) > 0).all()
@@ -69,25 +74,15 @@ def test_rows_stand_in_the_order_of_their_predictions_and_keep_what_is_theirs(ro
 @given(rows=ROWS, gone=st.sets(st.integers(0, 39)))
 def test_rows_read_anew_are_found_where_they_stand_now(rows, gone):
     earlier = history(rows)
-    kept = [row for number, row in enumerate(rows) if number not in gone]
-    if not kept:
-        return
-    names = [str(number) for number in range(len(rows)) if number not in gone]
-    later = History.of(
-        history(kept).frame.with_columns(
-            name=pl.col("name").replace_strict(dict(zip(map(str, range(len(kept))), names, strict=True)))
-        ),
-        features=["name"], outcome=Outcome("yes", "told"), predicted_at="asked", key=["name"],
-    )  # fmt: skip
-    places = later.places_of(earlier)
-    for key, place in zip(earlier.keys, places, strict=True):
+    left = [str(number) for number in range(len(rows)) if number not in gone]
+    later = arranged(earlier.frame.filter(pl.col("name").is_in(left)))
+    for key, place in zip(earlier.keys, later.places_of(earlier), strict=True):
         assert (place == -1) if int(key) in gone else later.keys[int(place)] == key
 
 
 def test_rows_without_a_key_cannot_be_read_anew():
     frame = history([(1, 2, True), (3, 4, False)]).frame.with_columns(name=pl.lit("same"))
-    outcome = Outcome("yes", "told")
-    twice = History.of(frame, features=[], outcome=outcome, predicted_at="asked", key=["name"])
+    twice = arranged(frame)
     with pytest.raises(SchemaError, match="need a key"):
         twice.places_of(twice)
 

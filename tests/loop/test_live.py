@@ -117,7 +117,8 @@ def test_a_server_follows_what_live_promotes(record):
     assert set(names) <= set(log["version"])
     for name in names:
         [p] = {round(p, 12) for _, version, p in clock.answers if version == name}
-        assert log.filter(pl.col("version") == name)["probability"].round(12).unique().to_list() == [p]
+        logged = log.filter(pl.col("version") == name)["probability"].round(12)
+        assert logged.unique().to_list() == [p]
 
 
 def test_a_canary_of_live_answers_its_share_on_the_server(record):
@@ -139,9 +140,10 @@ def test_a_canary_of_live_answers_its_share_on_the_server(record):
 
 def test_two_threads_may_go_round_on_one_record(record):
     """A retrain by hand beside a live loop: both are recorded whole."""
+    clocks = [SimulatedClock(day(45)), SimulatedClock(day(46))]
     rounds = [
-        threading.Thread(target=run, args=(shop(), record), kwargs={"clock": SimulatedClock(day(n))})
-        for n in (45, 46)
+        threading.Thread(target=run, args=(shop(), record), kwargs={"clock": clock})
+        for clock in clocks
     ]
     for one in rounds:
         one.start()

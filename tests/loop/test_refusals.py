@@ -48,7 +48,7 @@ def test_a_refused_round_is_refused_again_from_the_record(record, now):
     first, _ = refused(record, offered, now)
     seen = []
     with pytest.raises(GateError) as again:
-        run(offered, record, clock=now, on_stage=lambda name, status, _: seen.append((name, status)))
+        run(offered, record, clock=now, on_stage=lambda *told: seen.append(told[:2]))
     assert str(again.value) == str(first)
     assert seen[-1] == ("leaks", "refused")
     assert record.runs("leaks").height == 1, "it was not searched for again"
@@ -109,8 +109,8 @@ def test_a_gate_that_cannot_tell_says_unknown_and_not_ok(record, now):
     found = record.found(gates)
     assert {one.verdict for one in found} == {Verdict.UNKNOWN}
     told = [json.loads(one) for one in record.events("stage", release.run_id)["payload"]]
-    [verdict] = [one["verdict"] for one in told if (one["name"], one["status"]) == ("gates", "done")]
-    assert verdict == "unknown"
+    verdicts = {one["stage"]: one["verdict"] for one in told if one["status"] == "done"}
+    assert verdicts["gates"] == "unknown"
 
 
 def declared(**changes):
@@ -147,7 +147,8 @@ def without_zone(clock):
         (declared(frame=orders().drop("queue")), "queue"),
         (declared(source=without_zone), "time zone"),
     ],
-    ids=["no time", "no column", "no SQL", "no rule", "few rows", "no room", "no feature", "no zone"],
+    ids=["no time", "no column", "no SQL", "no rule", "few rows", "no room", "no feature",
+         "no zone"],
 )  # fmt: skip
 def test_what_cannot_be_run_is_told_in_a_sentence(record, now, make, words):
     with pytest.raises(InputError, match=words):

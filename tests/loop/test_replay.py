@@ -151,9 +151,7 @@ def test_a_harmful_update_is_rejected_in_shadow_and_answers_nobody(replayed):
 
 
 def test_a_version_that_passed_shadow_but_is_worse_after_release_is_rolled_back(record):
-    policy = Retrain(
-        model=Logistic, name="never", when=[], release=rollout(soak="8d", canary=())
-    )
+    policy = Retrain(model=Logistic, name="never", when=[], release=rollout(soak="8d", canary=()))
     days = (MOVES - 5, MOVES + 8)
     run_id = replay_quickly(record, shop(), policy, days)
     told = happened(record, run_id, "promote", "rollback")
@@ -242,7 +240,8 @@ def test_worker_processes_replay_as_the_caller_does(record, replayed):
     result = replay(shop(), record, iso(45), iso(48), policies=[often()], engine=engine)
     apart = shown(record, result.runs["every 3 days"])
     first = rows_between(day(45), day(48))["index"].to_numpy()
-    assert np.array_equal(apart[first], shown(replayed.record, replayed.runs["every 3 days"])[first])
+    here = shown(replayed.record, replayed.runs["every 3 days"])
+    assert np.array_equal(apart[first], here[first])
 
 
 def test_a_replay_begins_with_what_was_known_on_its_first_day(record):

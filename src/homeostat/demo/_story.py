@@ -89,23 +89,17 @@ def _release(system: System, record: Record, now: SimulatedClock, told: Console)
             told.print(f"   {_MARKS[status]} {name:<22} {summary}{again}")
 
     release = run(system, record, clock=now, on_stage=on_stage)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("   phase", "log loss", "AUC", "against the one before", ""):
-        table.add_column(title, justify="left" if title in {"   phase", ""} else "right")
+    table = _table("   phase", "log loss", "AUC", "difference", "95 % interval")
     for phase in release.phases:
-        ends = "" if phase["low"] is None else f"[{phase['low']:+.4f}, {phase['high']:+.4f}]"
-        gap = "" if phase["difference"] is None else f"{phase['difference']:+.4f} {ends}"
-        said = {"ok": "better", "warn": "not shown to differ", "fail": "worse"}
-        word = said.get(str(phase["verdict"]), "") if gap else ""
-        name = f"   {phase['phase']}. {phase['name']}" + (
-            " [green]<- released[/]" if phase["chosen"] else ""
-        )
         table.add_row(
-            name, f"{phase['logloss']:.4f}", f"{phase['auc']:.3f}", gap.replace("[", "\\["), word
+            f"   {phase['phase']}. {phase['name']}"
+            + (" [green]released[/]" * bool(phase["chosen"])),
+            f"{phase['logloss']:.4f}",
+            f"{phase['auc']:.3f}",
+            "" if phase["difference"] is None else f"{phase['difference']:+.4f}",
+            "" if phase["low"] is None else f"{phase['low']:+.3f} to {phase['high']:+.3f}",
         )
-    told.print()
-    told.print(table)
-    told.print()
+    told.print("\n", table, "\n", sep="")
     return release
 
 
@@ -177,10 +171,8 @@ def _advance(record: Record, system: str, tasks: dict[str, TaskID], bars: Progre
 
 
 def _policy_table(frame: pl.DataFrame) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    titles = ("   policy", "norm. entropy", "95 % interval", "retrains", "promoted", "refused")
-    for title in (*titles, "alarms", "CPU s"):
-        table.add_column(title, justify="left" if title == "   policy" else "right")
+    titles = ("entropy", "95 % interval", "retrains", "live", "alarms", "CPU s")
+    table = _table("   policy", *titles)
     for row in frame.iter_rows(named=True):
         table.add_row(
             f"   {row['policy']}",
@@ -188,10 +180,17 @@ def _policy_table(frame: pl.DataFrame) -> Table:
             "" if row["low"] is None else f"{row['low']:.3f} to {row['high']:.3f}",
             str(row["retrains"]),
             str(row["promotions"]),
-            str(row["rejections"]),
             str(row["alarms"]),
             f"{row['cpu_s']:.1f}",
         )
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(first, no_wrap=True)
+    for title in others:
+        table.add_column(title, justify="right", no_wrap=True)
     return table
 
 

@@ -118,7 +118,8 @@ class System:
     Args:
         name: Under which the record keeps everything.
         source: From a clock to the rows that exist by then.
-        schema: Types, roles, known-at rules and expectations of those rows.
+        schema: Types, roles, known-at rules and expectations of those rows. Where it does not say
+            when predictions are made, they are made at its time column.
         outcome: The natural label.
         features: Names of the feature columns.
         split: How rows are parted for training, validation and test.
@@ -150,6 +151,9 @@ class System:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", tuple(self.features))
+        if self.schema.predicted_at is None:
+            timed = replace(self.schema, predicted_at=self.schema.time)
+            object.__setattr__(self, "schema", timed)
         for name in self.features:
             self.schema.column(name)
         if not self.models:

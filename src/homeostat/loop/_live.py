@@ -30,7 +30,7 @@ def history_of(system: System, clock: Clock) -> History:
         system.source(clock).collect(),
         features=system.features,
         outcome=system.outcome,
-        predicted_at=system.schema.predicted_at or system.schema.time,
+        predicted_at=str(system.schema.predicted_at),
         key=system.schema.key,
     )
 

@@ -64,6 +64,7 @@ class Operation:
     cpu_s: float = 0.0
     shown: NDArray[np.float64] = field(init=False, repr=False)
     _since_update: list[Finding] = field(init=False, repr=False)
+    _live_since: datetime | None = field(init=False, default=None)
     _last_update: datetime = field(init=False)
     _last_rebuild: datetime = field(init=False)
 
@@ -126,13 +127,19 @@ class Operation:
             self.shown[rows] = self.trial.answer(rows, features, answers, keys)
 
     def _watch(self, rows: slice, end: datetime) -> None:
-        """Look at this window's features and predictions, and at the last one's outcomes."""
-        before = self.history.predicted(self.at - (end - self.at), self.at)
+        """Look at this window's features and predictions, and at an earlier one's outcomes."""
+        length, lag = self.system.watch.length, self.watcher.reference.lag
+        since = self.at - lag * length
+        before = self.history.predicted(since, since + length)
         look = self.watcher.look(
-            self.at, self.history.features[rows], self._answered(rows), self._answered(before, end)
+            self.at,
+            self.history.features[rows],
+            self._answered(rows),
+            self._answered(before, end),
+            live_since=self._live_since,
         )
         if look.metrics:
-            self.run.log(look.metrics, step=self.windows - 1)
+            self.run.log(look.metrics, step=self.windows - lag)
         for at, findings in look.findings:
             self.run.find_all(findings, at=at)
         for alarm in look.alarms:
@@ -171,6 +178,7 @@ class Operation:
             if self.publisher is not None:
                 self.publisher.promote(trial.challenger)
             self.promotions += 1
+            self._live_since = self._live_since or end
             self.probation = Trial(
                 trial.challenger, self.champion, self._hold(), end, len(self.history), live=True
             )

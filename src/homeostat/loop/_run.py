@@ -163,7 +163,7 @@ class _Round:
             whole,
             features=system.features,
             outcome=system.outcome,
-            predicted_at=system.schema.predicted_at or system.schema.time,
+            predicted_at=str(system.schema.predicted_at),
             key=system.schema.key,
         )
         self.history = history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Answered", "Reference", "Watcher"]
 
 _OLD_ROWS = 4000
+_MOSTLY = 0.5
 _SPANS: Mapping[Literal["day", "week", "month"], int] = {"day": 1, "week": 7, "month": 30}
 
 
@@ -74,6 +76,7 @@ class Reference:
         diagnosis: What is normal for the outcome, given the predictions.
         predictions: What is normal for the predictions.
         odd: What runs of predictions are normal.
+        lag: After how many windows most outcomes of a window have come.
         old_rows: Some rows from before the release, to tell what an update forgets.
     """
 
@@ -84,6 +87,7 @@ class Reference:
     diagnosis: Diagnosis
     predictions: PredictionShift
     odd: OddRuns
+    lag: int
     old_rows: NDArray[np.int64]
 
     @classmethod
@@ -131,8 +135,15 @@ class Reference:
             Diagnosis.of(outcomes, limits=outcome_limits),
             PredictionShift.of(outcomes),
             OddRuns.of(history.predicted_at[rows].astype("datetime64[us]"), p),
+            _lag(history, rows, system.watch.length),
             _some(rows[unseen], _OLD_ROWS),
         )
+
+
+def _lag(history: History, rows: NDArray[np.int64], length: timedelta) -> int:
+    """Return after how many windows nineteen of twenty outcomes have come."""
+    delay_us = np.quantile(history.known_at[rows] - history.predicted_at[rows], 0.95)
+    return max(1, math.ceil(float(delay_us) / (length / timedelta(microseconds=1))))
 
 
 def _some(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -184,22 +195,36 @@ class Watcher:
         windows_a_year = timedelta(days=365) / self.watch.length
         self.alarms = Alarms(arl=max(windows_a_year / self.watch.false_alarms_a_year, 2.0))
 
-    def look(self, at: datetime, features: pl.DataFrame, now: Answered, before: Answered) -> Look:
-        """Look at the window that begins at an instant, and at the outcomes of the one before.
+    def look(
+        self,
+        at: datetime,
+        features: pl.DataFrame,
+        now: Answered,
+        before: Answered,
+        *,
+        live_since: datetime | None,
+    ) -> Look:
+        """Look at the window that begins at an instant, and at an earlier one's outcomes.
 
         Args:
             at: Where the window begins.
             features: Its rows.
             now: Its predictions.
-            before: The predictions of the window before, with what has come of them.
+            before: The predictions of the window whose outcomes have come by now.
+            live_since: When a model like the reference's began to answer; what answered before it
+                is not judged by what is normal for it.
         """
-        seen = self._features(at, features) + self._predictions(at, now)
+        earlier = at - self.reference.lag * self.watch.length
+        seen = self._features(at, features)
+        if live_since is not None and at >= live_since:
+            seen += self._predictions(at, now)
         told, metrics = self._outcomes(before, seen)
+        if live_since is None or earlier < live_since:
+            told = []
         opened = [a for a in self.alarms.update(at, seen + told) if a.change in {"opened", "grew"}]
         pages = [alarm for alarm in opened if alarm.severity == "page"]
         if pages:
             self.shifted_at = min(alarm.since for alarm in pages)
-        earlier = at - self.watch.length
         return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], opened, metrics)
 
     def _features(self, at: datetime, features: pl.DataFrame) -> list[Finding]:
@@ -279,7 +304,7 @@ def _shift_map(
     return {
         "windows": [day.isoformat() for day in judged],
         "features": names,
-        "effect": [[None if f is None else f.effect for f in row] for row in grid],
+        "effect": [[_claimed(f) for f in row] for row in grid],
         "distance": [[None if f is None else f.statistic for f in row] for row in grid],
         "verdict": [[None if f is None else f.verdict.value for f in row] for row in grid],
         "missing": [
@@ -287,3 +312,11 @@ def _shift_map(
             for name in names
         ],
     }
+
+
+def _claimed(found: Finding | None) -> Json:
+    """Return an effect, unless most rows lie where the reference has none to tell it from."""
+    if found is None:
+        return None
+    unseen = found.evidence.get("unseen")
+    return None if isinstance(unseen, float) and unseen > _MOSTLY else found.effect

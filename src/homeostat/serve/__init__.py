@@ -4,7 +4,8 @@ from homeostat.serve._client import Client, Prediction
 from homeostat.serve._guard import NoWorse, no_worse
 from homeostat.serve._joined import Joined, joined, read_predictions
 from homeostat.serve._package import PackagedModel, pack, unpack
-from homeostat.serve._rollout import Progress, Rollout, Stage, Step
+from homeostat.serve._progress import Progress
+from homeostat.serve._rollout import Rollout, Stage, Step
 from homeostat.serve._route import Plan, assign, direct, plan_of
 from homeostat.serve._serve import serve, serving
 from homeostat.serve._sla import Limit, Sla, sla

@@ -61,53 +61,39 @@ def _version(deployed: Deployed) -> dict[str, Json]:
 def openapi(name: str, route: Route) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the endpoints, with the request's fields and rules."""
     request = route.champion.request.model_json_schema(by_alias=True)
-    answer = _object(id=_TEXT, probability=_NUMBER, version=_TEXT, arm=_TEXT)
-    answers = _object(
-        version=_TEXT,
-        arm=_TEXT,
-        ids={"type": "array", "items": _TEXT},
-        probabilities={"type": "array", "items": _NUMBER},
-    )
-    outcome = _object(id=_TEXT, outcome={"enum": [0, 1, False, True]})
-    row, arrow = {"$ref": "#/components/schemas/Row"}, {"type": "string", "format": "binary"}
     definitions = request.pop("$defs", {})
+    pages = {
+        path: {"get": {"summary": text, "responses": {"200": {"description": "OK"}}}}
+        for path, text in _PAGES.items()
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": name, "version": route.champion.version},
-        "paths": {
-            "/predict": _post(
-                "Predict one row, or a batch.",
-                {
-                    "application/json": {"oneOf": [row, {"type": "array", "items": row}]},
-                    "application/vnd.apache.arrow.stream": arrow,
-                },
-                {"oneOf": [answer, answers]},
-            ),
-            "/feedback": _post(
-                "Tell the outcome of a prediction, or of several.",
-                {"application/json": {"oneOf": [outcome, {"type": "array", "items": outcome}]}},
-                _object(id=_TEXT, result=_TEXT),
-            ),
-            "/route": {
-                "put": _post(
-                    "Choose the champion, and the challenger's share; needs the server's token.",
-                    {
-                        "application/json": _object(
-                            champion=_TEXT,
-                            challenger=_TEXT,
-                            share=_NUMBER,
-                            mirror={"type": "boolean"},
-                        )
-                    },
-                    {"type": "object"},
-                )["post"]
-            },
-            **{
-                path: {"get": {"summary": text, "responses": {"200": {"description": "OK"}}}}
-                for path, text in _PAGES.items()
-            },
-        },
+        "paths": {**_posts(), **pages},
         "components": {"schemas": {"Row": request, "Error": _ERROR, **definitions}},
+    }
+
+
+def _posts() -> dict[str, Any]:
+    """Return the paths that take a body."""
+    answer = _object(id=_TEXT, probability=_NUMBER, version=_TEXT, arm=_TEXT)
+    answers = _object(
+        version=_TEXT, arm=_TEXT, ids=_several(_TEXT), probabilities=_several(_NUMBER)
+    )
+    outcome = _object(id=_TEXT, outcome={"enum": [0, 1, False, True]})
+    row, arrow = {"$ref": "#/components/schemas/Row"}, {"type": "string", "format": "binary"}
+    choice = _object(champion=_TEXT, challenger=_TEXT, share=_NUMBER, mirror={"type": "boolean"})
+    json_row = {"oneOf": [row, _several(row)]}
+    rows = {"application/json": json_row, "application/vnd.apache.arrow.stream": arrow}
+    outcomes = {"application/json": {"oneOf": [outcome, _several(outcome)]}}
+    change = "Choose the champion, and the challenger's share; needs the server's token."
+    told = "Tell the outcome of a prediction, or of several."
+    return {
+        "/predict": {
+            "post": _takes("Predict a row or a batch.", rows, {"oneOf": [answer, answers]})
+        },
+        "/feedback": {"post": _takes(told, outcomes, _object(id=_TEXT, result=_TEXT))},
+        "/route": {"put": _takes(change, {"application/json": choice}, {"type": "object"})},
     }
 
 
@@ -124,21 +110,22 @@ def _object(**properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties}
 
 
-def _post(text: str, bodies: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+def _several(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _takes(text: str, bodies: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an operation that takes a body."""
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    content = {media: {"schema": schema} for media, schema in bodies.items()}
     return {
-        "post": {
-            "summary": text,
-            "requestBody": {
-                "required": True,
-                "content": {media: {"schema": schema} for media, schema in bodies.items()},
-            },
-            "responses": {
-                "200": {"description": "OK", "content": {"application/json": {"schema": answer}}},
-                "4XX": {"description": "What is wrong with the request.", "content": error},
-                "5XX": {"description": "What is wrong with the server.", "content": error},
-            },
-        }
+        "summary": text,
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "OK", "content": {"application/json": {"schema": answer}}},
+            "4XX": {"description": "What is wrong with the request.", "content": error},
+            "5XX": {"description": "What is wrong with the server.", "content": error},
+        },
     }
 
 

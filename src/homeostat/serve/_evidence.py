@@ -13,13 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from homeostat.core import InputError
 from homeostat.stats import ClusteredMean, clustered_mean
 
-__all__ = ["Blocks", "microseconds"]
+__all__ = ["Blocks", "Times", "compare", "microseconds"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_Times = datetime | pl.Series | ArrayLike
+Times = datetime | pl.Series | ArrayLike
 
 
-def microseconds(at: _Times, n: int) -> NDArray[np.int64]:
+def microseconds(at: Times, n: int) -> NDArray[np.int64]:
     """Return instants as (n,) microseconds since 1970, UTC.
 
     Args:
@@ -59,7 +59,7 @@ class Blocks:
     block: timedelta
     sums: dict[int, list[float]] = field(default_factory=dict)
 
-    def add(self, at: _Times, losses: ArrayLike, *, challenger: bool) -> None:
+    def add(self, at: Times, losses: ArrayLike, *, challenger: bool) -> None:
         """Add rows of one model.
 
         Args:

@@ -10,7 +10,15 @@ from homeostat.serve._evidence import compare
 from homeostat.serve._sla import Limit, Sla
 from homeostat.stats import TwoRates, proportion_sequence
 
-__all__ = ["Guard", "NoWorse", "Setting", "judge_limit", "judge_losses", "no_worse"]
+__all__ = [
+    "Guard",
+    "NoWorse",
+    "Setting",
+    "judge_limit",
+    "judge_losses",
+    "limits",
+    "no_worse",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +77,8 @@ def judge_losses(
         ``ok`` once it is shown to be less than the margin worse, ``fail`` once it is shown to be
         worse and not within the margin, else ``unknown``.
     """
-    subject = f"{metric} of {setting.challenger}"
     if len(cells) < setting.fewest:
-        return Finding(
-            check="rollout.guardrail",
-            subject=subject,
-            verdict=Verdict.UNKNOWN,
-            summary=f"Too little traffic to judge {subject}: {len(cells)} blocks of time with both "
-            f"models, {setting.fewest} are needed.",
-            threshold=margin,
-            evidence={"metric": metric, "blocks": len(cells)},
-        )
+        return _too_few(metric, len(cells), margin, setting)
     bound = compare(cells, horizon=setting.horizon, alpha=setting.alpha)
     alarm = compare(cells, horizon=setting.horizon, alpha=setting.alarm)
     if bound.high < margin:
@@ -90,7 +89,7 @@ def judge_losses(
         verdict, word = Verdict.UNKNOWN, "not yet shown to be no worse or worse"
     return Finding(
         check="rollout.guardrail",
-        subject=subject,
+        subject=f"{metric} of {setting.challenger}",
         verdict=verdict,
         summary=f"{setting.challenger} is {word} in {metric} than {setting.champion}: difference "
         f"{bound.mean:+.4g} (at any time within [{alarm.low:.4g}, {bound.high:.4g}]), margin "
@@ -105,6 +104,19 @@ def judge_losses(
             "blocks": bound.n,
             "rows": sum(cell[2] for cell in cells),
         },
+    )
+
+
+def _too_few(metric: str, blocks: int, margin: float, setting: Setting) -> Finding:
+    subject = f"{metric} of {setting.challenger}"
+    return Finding(
+        check="rollout.guardrail",
+        subject=subject,
+        verdict=Verdict.UNKNOWN,
+        summary=f"Too little traffic to judge {subject}: {blocks} blocks of time with both models, "
+        f"{setting.fewest} are needed.",
+        threshold=margin,
+        evidence={"metric": metric, "blocks": blocks},
     )
 
 

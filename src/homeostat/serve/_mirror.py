@@ -143,6 +143,8 @@ class Mirror:
                 ids, probabilities = group[0].ids, deployed.predict(first.select(deployed.features))
             else:
                 ids, rows = _validated(group)
+                if not ids:
+                    return 0
                 probabilities = deployed.predict_rows(rows)
             self._log.mirror(deployed.version, ids, probabilities)
         except (Exception, PanicException):  # whatever a challenger does, it does it alone
