@@ -304,9 +304,8 @@ def report(found):
         print(line)
     one, ours = found["bare, no frame", "row c1"][0], found["ours", "row c1"][0]
     print(f"the server adds {ours - one:,.0f} us to a row (c1)")
-    print(
-        f"ours / bare, 1000 rows: {found['ours', 'arrow c1'][0] / found['bare', 'arrow c1'][0]:.2f} x"
-    )
+    batch, base = found["ours", "arrow c1"][0], found["bare", "arrow c1"][0]
+    print(f"ours / bare, 1000 rows: {batch / base:.2f} x")
     for case in ("row c1", "row c8", "arrow c1"):
         own = found["ours", case][0]
         for peer in SERVERS[1:]:

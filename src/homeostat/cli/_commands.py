@@ -90,27 +90,39 @@ def _output_option(function: Callable[P, R]) -> Callable[P, R]:
     )(function)
 
 
-def _prints_frame(function: Callable[P, pl.DataFrame]) -> Callable[P, None]:
-    """Print the frame a command returns, in the form asked for."""
+def _prints_frame(
+    *shown: str,
+) -> Callable[[Callable[P, pl.DataFrame]], Callable[P, None]]:
+    """Print the frame a command returns; a table for people has only some of its columns."""
 
-    @_output_option
-    @wraps(function)
-    def command(*args: P.args, **kwargs: P.kwargs) -> None:
-        output = kwargs.pop("output", "table")
-        _print_frame(function(*args, **kwargs), cast("str", output))
+    def decorate(function: Callable[P, pl.DataFrame]) -> Callable[P, None]:
+        @_output_option
+        @wraps(function)
+        def command(*args: P.args, **kwargs: P.kwargs) -> None:
+            output = cast("str", kwargs.pop("output", "table"))
+            _print_frame(function(*args, **kwargs), output, shown)
 
-    return command
+        return command
+
+    return decorate
 
 
-def _print_frame(frame: pl.DataFrame, output: str) -> None:
+def _print_frame(frame: pl.DataFrame, output: str, shown: tuple[str, ...] = ()) -> None:
     if output == "json":
         click.echo(frame.write_json())
     elif output == "csv":
-        click.echo(import_module("homeostat.cli._show").flat(frame).write_csv(), nl=False)
+        click.echo(_flat(frame).write_csv(), nl=False)
     elif frame.is_empty():
         click.echo("Nothing yet. `homeostat demo` fills a record to look at.")
     else:
-        import_module("homeostat.cli._show").show(frame)
+        import_module("homeostat.cli._show").show(frame.select(shown) if shown else frame)
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Join lists, which CSV has no place for."""
+    polars = import_module("polars")
+    lists = polars.selectors.by_dtype(polars.List(polars.String))
+    return frame.with_columns(lists.list.join(" "))
 
 
 def system_named(name: str) -> System:
@@ -176,7 +188,7 @@ def _serve_ui(record: Path, host: str, port: int, token: str | None) -> None:
 @click.argument("system")
 @_record_option
 def run(system: str, record: Path) -> None:
-    """Go once round the loop: data, checks, training, gates, a packaged release."""
+    """Go once round: data, checks, training, gates, a packaged release."""
     release = system_named(system).run(record)
     click.echo(release.describe())
 
@@ -188,7 +200,7 @@ def run(system: str, record: Path) -> None:
 @_record_option
 @click.option("--workers", default=None, type=int, help="Policies replayed at a time.")
 def replay(system: str, start: str, end: str, record: Path, workers: int | None) -> None:
-    """Backtest a system's operating policies over history, from START to END."""
+    """Backtest a system's policies over history, from START to END."""
     core = import_module("homeostat.core")
     found = system_named(system)
     policies = import_module("homeostat.demo").policies() if system in _BUILT_IN else ()
@@ -213,7 +225,7 @@ def serve(system: str, record: Path, host: str, port: int, token: str | None) ->
 @_record_option
 @click.option("--kind", help="Such as train, replay, release.")
 @click.option("--system", help="Of one system only.")
-@_prints_frame
+@_prints_frame("id", "kind", "name", "status", "started")
 def runs(record: Path, kind: str | None, system: str | None) -> pl.DataFrame:
     """What happened."""
     return _open(record).runs(kind=kind, system=system)
@@ -224,7 +236,7 @@ def runs(record: Path, kind: str | None, system: str | None) -> pl.DataFrame:
 @click.option("--check", help="Name of a check, such as shift.concept.")
 @click.option("--verdict", type=click.Choice(["ok", "warn", "fail", "unknown"]))
 @click.option("--run", "run_id", help="Of one run only.")
-@_prints_frame
+@_prints_frame("at", "verdict", "check", "subject", "summary")
 def findings(
     record: Path, check: str | None, verdict: str | None, run_id: str | None
 ) -> pl.DataFrame:
@@ -236,7 +248,7 @@ def findings(
 @_record_option
 @click.option("--type", "type_", help="Such as model, dataset, profile.")
 @click.option("--name")
-@_prints_frame
+@_prints_frame("name", "type", "version", "aliases", "size_bytes", "made")
 def artifacts(record: Path, type_: str | None, name: str | None) -> pl.DataFrame:
     """What was made."""
     return _open(record).artifacts(type=type_, name=name)
@@ -246,7 +258,7 @@ def artifacts(record: Path, type_: str | None, name: str | None) -> pl.DataFrame
 @click.argument("reference")
 @_record_option
 def lineage(reference: str, record: Path) -> None:
-    """Where REFERENCE (a run, or an artifact such as name:v3) came from, and what came of it."""
+    """Where a run or an artifact (REFERENCE, such as name:v3) came from."""
     click.echo(str(_open(record).lineage(reference)))
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 __all__ = ["flat", "show"]
 
+_WHOLE = {"check", "id", "kind", "status", "verdict"}  # columns whose words are not broken
 _COLOURS = {
     **dict.fromkeys(("ok", "finished"), "green"),
     **dict.fromkeys(("warn", "running"), "yellow"),
@@ -25,8 +26,13 @@ def show(frame: pl.DataFrame, *, rows: int = 50, console: Console | None = None)
     table = Table(box=None, header_style="bold", pad_edge=False)
     shown = [name for name in frame.columns if _worth_showing(frame[name])]
     for name in shown:
-        number = frame[name].dtype.is_numeric()
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
+        dtype = frame[name].dtype
+        table.add_column(
+            name.replace("_", " "),
+            justify="right" if dtype.is_numeric() else "left",
+            overflow="fold",
+            no_wrap=dtype.is_temporal() or name in _WHOLE,
+        )
     for row in frame.head(rows).select(shown).iter_rows():
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
