@@ -40,12 +40,14 @@ def served(record, token=None):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Awaited(create_app(record, token=token))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         assert ready.wait(30)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.handle_exit(signal.SIGINT, None)
-        thread.join(30)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.handle_exit(signal.SIGINT, None)
+            thread.join(30)
 
 
 @pytest.fixture(scope="session")

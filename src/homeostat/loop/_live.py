@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from homeostat.core import Clock, RealClock
 from homeostat.loop._history import History
 from homeostat.loop._operation import Operation
-from homeostat.loop._run import Release, open_record, package_of, run
+from homeostat.loop._run import open_record, package_of, run
 from homeostat.loop._version import Version
 from homeostat.loop._watching import Reference, Watcher
 from homeostat.serve import Plan, direct, pack
@@ -43,7 +43,7 @@ def begin(
     *,
     release: Version,
     baseline: Version,
-    fresh: datetime,
+    watcher: Watcher,
     publisher: Publisher | None = None,
 ) -> Operation:
     """Put a release into shadow beside the simpler model that it must replace.
@@ -55,16 +55,13 @@ def begin(
         run_: Where everything is written.
         release: The model that was released, as of now.
         baseline: The model that answers until the release is promoted.
-        fresh: The release was trained on rows up to here.
+        watcher: What is watched.
         publisher: Tells servers what to answer with; None in replay.
     """
-    start = release.until
-    reference = Reference.of(system, history, release.model, start=start, fresh=fresh)
-    watcher = Watcher(system.watch, reference)
     operation = Operation(
-        system, policy, history, run_, watcher, baseline, start, publisher=publisher
+        system, policy, history, run_, watcher, baseline, release.until, publisher=publisher
     )
-    operation.challenge(release, start)
+    operation.challenge(release, release.until)
     return operation
 
 
@@ -158,19 +155,19 @@ def live(
         baseline = Version("baseline", package_of(release.baseline).model, at, "scratch", 0)
         publisher.shadow(baseline)
         publisher.promote(baseline)
+        first = Version("v0", package_of(release.model).model, at, "scratch", 0)
+        reference = Reference.of(
+            system, history, first.model, start=at, fresh=release.trained_until
+        )
         operation = begin(
             system,
             policy,
             history,
             run_,
-            release=_version(release, at),
+            release=first,
             baseline=baseline,
-            fresh=release.trained_until,
+            watcher=Watcher(system.watch, reference),
             publisher=publisher,
         )
         keep(operation, now, until, refresh=lambda: history_of(system, now))
     return operation
-
-
-def _version(release: Release, at: datetime) -> Version:
-    return Version("v0", package_of(release.model).model, at, "scratch", 0)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from homeostat import data
-from homeostat.core import Engine, InputError, LocalEngine, SimulatedClock
+from homeostat.core import Engine, Finding, InputError, LocalEngine, SimulatedClock
+from homeostat.data import Profile
 from homeostat.loop._declaration import Retrain, System
 from homeostat.loop._history import History
 from homeostat.loop._live import begin, history_of, keep
@@ -23,6 +25,7 @@ from homeostat.loop._run import Release, open_record, package_of, run
 from homeostat.loop._stages import code_digest
 from homeostat.loop._table import policy_table
 from homeostat.loop._version import Version
+from homeostat.loop._watching import Reference, Watcher
 from homeostat.record import Record
 
 __all__ = ["Replay", "replay"]
@@ -49,7 +52,12 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One policy to replay: small, so that it can be handed to another process."""
+    """One policy to replay: small, so that it can be handed to another process.
+
+    Args:
+        common: Tells apart what policies may share.
+        maps: Whether to keep the shift of features, which is the same under each policy.
+    """
 
     system: System
     policy: Retrain
@@ -59,6 +67,8 @@ class _Task:
     model: str
     baseline: str
     fresh: datetime
+    common: tuple[str, ...]
+    maps: bool
     key: str
 
 
@@ -98,7 +108,7 @@ def replay(
     if len({policy.name for policy in chosen}) < len(chosen):
         raise InputError("Each policy needs a name of its own.")
     release = run(system, opened, clock=SimulatedClock(first))
-    tasks = [_task(system, policy, opened, first, last, release) for policy in chosen]
+    tasks = _tasks(system, chosen, opened, (first, last), release)
     done = {task.policy.name: found for task in tasks if (found := _earlier(opened, task))}
     cached = tuple(done)
     todo = [task for task in tasks if task.policy.name not in done]
@@ -125,34 +135,39 @@ def _day(text: str | datetime) -> datetime:
     return day if day.tzinfo else day.replace(tzinfo=UTC)
 
 
-def _task(
+def _tasks(
     system: System,
-    policy: Retrain,
+    policies: Sequence[Retrain],
     record: Record,
-    start: datetime,
-    end: datetime,
+    period: tuple[datetime, datetime],
     release: Release,
-) -> _Task:
-    """Describe one policy's replay, with a digest of everything it depends on."""
-    parts = [
+) -> list[_Task]:
+    """Describe each policy's replay, with a digest of everything it depends on."""
+    common = (
         code_digest(),
-        system.source(SimulatedClock(end)).digest,
+        system.source(SimulatedClock(period[1])).digest,
         data.digest_of((system.schema.digest, system.features, system.outcome, system.watch)),
-        data.digest_of((policy, system.release, system.seed, start, end)),
+        data.digest_of((system.release, system.seed, *period)),
         release.model.id,
         release.baseline.id,
-    ]
-    return _Task(
-        system.but(gates=()),
-        policy,
-        record.path,
-        start,
-        end,
-        release.model.id,
-        release.baseline.id,
-        release.trained_until,
-        sha256("\0".join(parts).encode()).hexdigest(),
+        str(record.path),
     )
+    return [
+        _Task(
+            system=system.but(gates=()),
+            policy=policy,
+            record=record.path,
+            start=period[0],
+            end=period[1],
+            model=release.model.id,
+            baseline=release.baseline.id,
+            fresh=release.trained_until,
+            common=common,
+            maps=policy is policies[-1],
+            key=sha256("\0".join([*common[:-1], data.digest_of(policy)]).encode()).hexdigest(),
+        )
+        for policy in policies
+    ]
 
 
 def _earlier(record: Record, task: _Task) -> str | None:
@@ -164,10 +179,42 @@ def _earlier(record: Record, task: _Task) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What all policies of one replay have in common, made once a process."""
+
+    key: tuple[str, ...]
+    history: History
+    release: Version
+    baseline: Version
+    reference: Reference
+    seen: dict[datetime, tuple[Profile, list[Finding]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, task: _Task, record: Record) -> Self:
+        release, baseline = (
+            Version(name, package_of(record.artifact(id_)).model, task.start, "scratch", 0)
+            for name, id_ in (("v0", task.model), ("baseline", task.baseline))
+        )
+        history = history_of(task.system, SimulatedClock(task.end))
+        reference = Reference.of(
+            task.system, history, release.model, start=task.start, fresh=task.fresh
+        )
+        return cls(task.common, history, release, baseline, reference)
+
+
+_kept: list[_Common] = []  # at most one: workers replay several policies one after another
+
+
+def _common(task: _Task, record: Record) -> _Common:
+    if not _kept or _kept[0].key != task.common:
+        _kept[:] = [_Common.of(task, record)]
+    return _kept[0]
+
+
 def replay_policy(task: _Task) -> str:
     """Replay one policy day by day, in this process; return the id of its run."""
     system, policy = task.system, task.policy
-    history = history_of(system, SimulatedClock(task.end))
     config = {
         "key": task.key,
         "start": task.start.date().isoformat(),
@@ -180,19 +227,21 @@ def replay_policy(task: _Task) -> str:
         Record(task.record) as record,
         record.start_run("replay", policy.name, system=system.name, config=config) as run_,
     ):
-        released = package_of(run_.use(task.model)).model
-        baseline = package_of(run_.use(task.baseline)).model
+        common = _common(task, record)
+        run_.use(task.model)
+        run_.use(task.baseline)
         operation = begin(
             system,
             policy,
-            history,
+            common.history,
             run_,
-            release=Version("v0", released, task.start, "scratch", 0),
-            baseline=Version("baseline", baseline, task.start, "scratch", 0),
-            fresh=task.fresh,
+            release=common.release,
+            baseline=common.baseline,
+            watcher=Watcher(system.watch, common.reference, common.seen),
         )
         keep(operation, SimulatedClock(task.start), task.end)
-        operation.watcher.save(run_, system.name)
+        if task.maps:
+            operation.watcher.save(run_, system.name)
         files = {
             _SHOWN: _array_bytes(operation.shown.astype(np.float32)),
             "summary.json": json.dumps(operation.summary()).encode(),

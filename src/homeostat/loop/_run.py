@@ -321,7 +321,6 @@ class _Round:
     def _gates(self, answers: Mapping[str, _Answers], best: str, baseline: str) -> None:
         test = self.splits.test
         seen = dict.fromkeys([*self.system.features, *self.system.schema.having("slice")])
-        package = package_of(answers[best].artifact)
 
         def make() -> Made:
             context = evaluate.GateContext(
@@ -329,7 +328,7 @@ class _Round:
                 features=self.splits.take("test", self.frame).select(list(seen)),
                 label=self.label[test],
                 prediction=answers[best].test,
-                model=package.model,
+                model=package_of(answers[best].artifact).model,
                 current_prediction=answers[baseline].test,
                 blocks=self.days[test],
             )

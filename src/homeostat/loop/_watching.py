@@ -182,10 +182,13 @@ class Watcher:
     Args:
         watch: How long windows are and what matters.
         reference: What is normal.
+        seen: What was found in the features of each window, where several watchers with one
+            reference look at the same windows: policies that are replayed one after another.
     """
 
     watch: Watch
     reference: Reference
+    seen: dict[datetime, tuple[Profile, list[Finding]]] | None = field(default=None, repr=False)
     shifted_at: datetime | None = None
     profiles: Windows[Profile] = field(init=False, repr=False)
     alarms: Alarms = field(init=False, repr=False)
@@ -228,13 +231,21 @@ class Watcher:
         return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], opened, metrics)
 
     def _features(self, at: datetime, features: pl.DataFrame) -> list[Finding]:
+        known = None if self.seen is None else self.seen.get(at)
+        profile, found = known or self._judged(features)
+        if self.seen is not None:
+            self.seen[at] = profile, found
+        if profile.rows:
+            self.profiles.add(at, profile)
+        return list(found)
+
+    def _judged(self, features: pl.DataFrame) -> tuple[Profile, list[Finding]]:
         profile = Profile.of(features, edges=self.reference.edges)
-        if not features.height:
-            return self.reference.shift.judge(profile)
-        self.profiles.add(at, profile)
-        broken = data.check(features, self.reference.schema, subject="window")
-        failed = [found for found in broken if found.verdict is Verdict.FAIL]
-        return failed + self.reference.shift.judge(profile)
+        found = self.reference.shift.judge(profile)
+        if profile.rows:
+            broken = data.check(features, self.reference.schema, subject="window")
+            found = [one for one in broken if one.verdict is Verdict.FAIL] + found
+        return profile, found
 
     def _predictions(self, at: datetime, now: Answered) -> list[Finding]:
         shown = ~np.isnan(now.predictions)

@@ -119,7 +119,7 @@ def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - w
         link = Links(system if len(known) > 1 else None)
         ask = Ask(record, path, request.path_params, request.query_params, system, link)
         frame = _frame(request, link, path) | {"systems": known, "system": system}
-        frame["record_path"] = str(record.path)
+        frame |= {"record_path": str(record.path), "cursor": record.cursor()}
         return answer(page(ask), form, table=ask.get("table"), frame=frame)
 
     return endpoint
@@ -135,6 +135,7 @@ def _frame(request: Request, link: Links, path: str) -> dict[str, object]:
         return query(f"{'/index' if path == '/' else path}.{form}", **(kept | {"table": table}))
 
     return {
+        "cursor": "",
         "here": path,
         "link": link,
         "nav": [{"name": n, "href": link(p), "here": p == first} for n, p in _NAV.items()],

@@ -95,6 +95,12 @@ def _steps(ask: Ask, nodes: Sequence[Node], whole: Drawing, root: str) -> list[d
     ]
 
 
+def _facts(node: Node) -> str:
+    """Return the first facts of a config or a metadata; long texts are told by their start."""
+    told = [(key, value) for key, value in flat(node.detail) if key not in {"key", "digest"}]
+    return ", ".join(f"{key} {value[:_SHORT]}" for key, value in told[:_FACTS])
+
+
 def _graph(ask: Ask, nodes: Sequence[Node], edges: Iterable[Edge], root: str) -> dict[str, object]:
     """Return the marks of the graph: boxes, and curves from box to box."""
     drawn = layers((node.id for node in nodes), [(e.source, e.target) for e in edges])

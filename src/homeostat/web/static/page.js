@@ -88,7 +88,7 @@ const refresh = () => {
   show(location.href).catch(() => { lamp.dataset.state = "off"; });
 };
 const later = () => { waiting ||= setTimeout(refresh, 1000); };
-const source = new EventSource("/events");
+const source = new EventSource(`/events?since=${encodeURIComponent(lamp.dataset.cursor)}`);
 source.addEventListener("open", () => { lamp.dataset.state = "on"; });
 source.addEventListener("error", () => { lamp.dataset.state = "off"; });
 source.addEventListener("changed", later);
