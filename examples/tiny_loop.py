@@ -18,7 +18,7 @@ DAYS, ORDERS_A_DAY, DELAY = 360, 120, 2
 DEPOT_MOVES = 180
 
 
-# --- the world: not ours to see ------------------------------------------------------------------
+# --- the world: not ours to see -----------------------------------------------------------------
 
 
 def orders(day: int, rng: random.Random) -> list[dict]:
@@ -32,7 +32,7 @@ def orders(day: int, rng: random.Random) -> list[dict]:
     return made
 
 
-# --- train: the simplest model first ---------------------------------------------------------------
+# --- train: the simplest model first ------------------------------------------------------------
 
 
 class Majority:
@@ -62,7 +62,7 @@ class RuleOfThumb(Majority):
         return (self.late[like] + 20 * self.rate) / (self.n[like] + 20)
 
 
-# --- evaluate: a model is better only with evidence -------------------------------------------------
+# --- evaluate: a model is better only with evidence ---------------------------------------------
 
 
 def loss(row: dict, p: float) -> float:
@@ -78,7 +78,7 @@ def difference(rows: list[dict], new: Majority, old: Majority) -> tuple[float, f
     return mean, math.sqrt(variance / len(gaps))
 
 
-# --- watch: calibrated on days, not on rows --------------------------------------------------------
+# --- watch: calibrated on days, not on rows -----------------------------------------------------
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Watch:
         return self.total > 6
 
 
-# --- the loop --------------------------------------------------------------------------------------
+# --- the loop -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -109,6 +109,7 @@ class Loop:
     challenger: Majority | None = None
     watch: Watch = field(default_factory=Watch)
     shadow: list[dict] = field(default_factory=list)
+    alarmed: int | None = None
     record: list[tuple[int, str]] = field(default_factory=list)
 
     def learn(self, day: int, arrived: list[dict], known: list[dict]) -> float:
@@ -117,10 +118,13 @@ class Loop:
         if self.challenger is not None:
             self.shadow += arrived
             self.release(day)
-        elif self.watch.alarm(day_loss):
-            recent = known[-14 * ORDERS_A_DAY :]
-            self.challenger, self.shadow = RuleOfThumb().fit(recent), []
-            self.record.append((day, "alarm: the loss has risen; a challenger goes to shadow"))
+        elif self.alarmed is None and self.watch.alarm(day_loss):
+            self.alarmed = day
+            self.record.append((day, "alarm: the loss has risen"))
+        elif self.alarmed is not None and day == self.alarmed + 5:
+            recent = known[-5 * ORDERS_A_DAY :]
+            self.challenger, self.shadow, self.alarmed = RuleOfThumb().fit(recent), [], None
+            self.record.append((day, "a challenger, fitted on the last five days, goes to shadow"))
         return day_loss
 
     def release(self, day: int) -> None:

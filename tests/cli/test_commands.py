@@ -88,15 +88,24 @@ def test_json_csv_and_the_table_tell_the_same(homeostat, filled, command):
     assert len(rows) == len(table) > 5
     assert [row["id"] for row in rows] == [row["id"] for row in table]
     assert list(rows[0]) == list(table[0])
+
+
+@pytest.mark.parametrize("command", TABLES)
+@pytest.mark.parametrize("columns", [80, 160])
+def test_a_table_can_be_read_on_a_narrow_terminal(homeostat, filled, monkeypatch, command, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
     told = homeostat(command, "--record", filled)
     assert told.code == 0
-    assert "shop" in told.out
+    lines = told.out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert lines[0].split()[0] in {"id", "at", "name"}
+    assert len(lines) < 50 * 8
 
 
 def test_a_list_is_one_cell_of_the_csv(homeostat, filled):
     out = homeostat("artifacts", "--record", filled, "--type", "model", "--output", "csv").out
     [row] = csv.DictReader(io.StringIO(out))
-    assert row["aliases"] == "candidate, production"
+    assert row["aliases"] == "candidate production"
 
 
 def test_filters_narrow_what_is_asked_for(homeostat, filled):
@@ -126,11 +135,14 @@ def test_the_folder_may_be_named_by_the_environment(homeostat, filled, monkeypat
     assert homeostat("runs", "--kind", "replay", "--output", "csv").out.count("\n") == 2
 
 
+def logs_of(record, folder):
+    """Copy a record without its index."""
+    return shutil.copytree(record, folder / "copy", ignore=shutil.ignore_patterns("index*"))
+
+
 def test_a_lost_index_is_rebuilt_from_the_logs(homeostat, filled, tmp_path):
-    copy = shutil.copytree(filled, tmp_path / "copy")
-    before = homeostat("runs", "--record", copy, "--output", "csv").out
-    for index in copy.glob("index*"):
-        index.unlink()
+    before = homeostat("runs", "--record", filled, "--output", "csv").out
+    copy = logs_of(filled, tmp_path)
     assert homeostat("record", "rebuild", "--record", copy).code == 0
     assert homeostat("runs", "--record", copy, "--output", "csv").out == before
     assert homeostat("record", "verify", "--record", copy).code == 0
@@ -138,7 +150,7 @@ def test_a_lost_index_is_rebuilt_from_the_logs(homeostat, filled, tmp_path):
 
 def test_a_changed_content_is_found_and_named(homeostat, filled, tmp_path):
     assert homeostat("record", "verify", "--record", filled).code == 0
-    copy = shutil.copytree(filled, tmp_path / "copy")
+    copy = logs_of(filled, tmp_path)
     with Record.open(copy) as record:
         path = record.artifact("shop:production").path("model/model.json")
     path.chmod(0o644)

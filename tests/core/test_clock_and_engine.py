@@ -1,3 +1,5 @@
+import math
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -5,7 +7,16 @@ from pathlib import Path
 import pytest
 
 import homeostat
-from homeostat.core import Clock, Engine, InputError, LocalEngine, RealClock, SimulatedClock, measure
+from homeostat.core import (
+    Clock,
+    Engine,
+    HomeostatError,
+    InputError,
+    LocalEngine,
+    RealClock,
+    SimulatedClock,
+    measure,
+)
 
 SOURCE = Path(homeostat.__file__).parent
 ASKS_THE_TIME = re.compile(
@@ -60,7 +71,7 @@ def test_a_cost_counts_the_cpu_of_the_block():
 def test_an_engine_keeps_the_order_of_the_items(kind):
     engine = LocalEngine(workers=2, kind=kind)
     assert isinstance(engine, Engine)
-    assert list(engine.map(divmod_ten, range(20))) == [divmod(i, 10) for i in range(20)]
+    assert list(engine.map(math.isqrt, range(20))) == [math.isqrt(i) for i in range(20)]
 
 
 def test_an_error_in_a_worker_reaches_the_caller():
@@ -82,5 +93,6 @@ def test_an_engine_needs_a_worker():
         LocalEngine(workers=0)
 
 
-def divmod_ten(number):
-    return divmod(number, 10)
+def test_a_worker_that_dies_is_told_in_words():
+    with pytest.raises(HomeostatError, match="A worker process died"):
+        list(LocalEngine(workers=1, kind="processes").map(os._exit, [3]))

@@ -15,7 +15,9 @@ def a_finding(**changes):
 
 
 def test_numpy_values_become_plain_json():
-    found = a_finding(evidence={"rows": np.array([1, 2]), "share": np.float64(0.5), "n": np.int8(3)})
+    found = a_finding(
+        evidence={"rows": np.array([1, 2]), "share": np.float64(0.5), "n": np.int8(3)}
+    )
     assert found.evidence == {"rows": [1, 2], "share": 0.5, "n": 3}
     assert Finding.from_json(json.loads(json.dumps(found.to_json()))) == found
 

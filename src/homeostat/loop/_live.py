@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from homeostat.core import Clock, RealClock
 from homeostat.loop._history import History
 from homeostat.loop._operation import Operation
+from homeostat.loop._reference import Reference
 from homeostat.loop._run import open_record, package_of, run
 from homeostat.loop._version import Version
-from homeostat.loop._watching import Reference, Watcher
+from homeostat.loop._watching import Watcher
 from homeostat.serve import Plan, direct, pack
 
 if TYPE_CHECKING:

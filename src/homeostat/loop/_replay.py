@@ -21,11 +21,12 @@ from homeostat.data import Profile
 from homeostat.loop._declaration import Retrain, System
 from homeostat.loop._history import History
 from homeostat.loop._live import begin, history_of, keep
+from homeostat.loop._reference import Reference
 from homeostat.loop._run import Release, open_record, package_of, run
 from homeostat.loop._stages import code_digest
 from homeostat.loop._table import policy_table
 from homeostat.loop._version import Version
-from homeostat.loop._watching import Reference, Watcher
+from homeostat.loop._watching import Watcher
 from homeostat.record import Record
 
 __all__ = ["Replay", "replay"]

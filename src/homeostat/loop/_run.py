@@ -19,10 +19,11 @@ from homeostat import data, evaluate, features, split
 from homeostat.core import Clock, Finding, Json, Model, RealClock, Schema, Verdict, measure
 from homeostat.loop._declaration import System
 from homeostat.loop._history import History
+from homeostat.loop._phases import Answers, ladder, phase_rows, slice_rows
 from homeostat.loop._stages import Made, Stages
 from homeostat.record import Artifact, Record, Run
 from homeostat.serve import PackagedModel, pack, unpack
-from homeostat.stats import Floats, log_losses, paired_difference
+from homeostat.stats import Floats
 
 if TYPE_CHECKING:
     from homeostat.split import Splits
@@ -105,16 +106,6 @@ def run(
         if on_stage is not None:
             stages.on_stage = on_stage
         return _Round(system, stages, parent, now).go()
-
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """A fitted phase, as a package, with its predictions on validation and test rows."""
-
-    artifact: Artifact
-    validation: Floats
-    test: Floats
-    cpu_s: float
 
 
 @dataclass(slots=True)
@@ -244,11 +235,11 @@ class _Round:
 
         self.stages.stage("features", make, key=(*self.key, *names), uses=[self.rows])
 
-    def _train(self) -> dict[str, _Answers]:
+    def _train(self) -> dict[str, Answers]:
         """Fit each phase on the training rows; score it on validation and test rows."""
         return {name: self._phase(name, make) for name, make in self.system.models.items()}
 
-    def _phase(self, name: str, factory: Callable[[], Model]) -> _Answers:
+    def _phase(self, name: str, factory: Callable[[], Model]) -> Answers:
         names, part = list(self.system.features), self.splits.take
 
         def make() -> Made:
@@ -278,7 +269,7 @@ class _Round:
         if made.artifact is None:
             raise AssertionError
         with np.load(BytesIO(made.artifact.read(ANSWERS)), allow_pickle=False) as stored:
-            return _Answers(
+            return Answers(
                 made.artifact, stored["validation"], stored["test"], float(stored["cpu_s"])
             )
 
@@ -286,12 +277,12 @@ class _Round:
         system = self.system
         return system.schema.select(system.features).with_roles(feature=system.features)
 
-    def _evaluate(self, answers: Mapping[str, _Answers]) -> tuple[list[dict[str, Json]], str, str]:
+    def _evaluate(self, answers: Mapping[str, Answers]) -> tuple[list[dict[str, Json]], str, str]:
         label, days = self.label[self.splits.validation], self.days[self.splits.validation]
         given = {name: answer.validation for name, answer in answers.items()}
         comparison = evaluate.compare(label, given, blocks=days, rng=self.system.seed)
-        best, baseline = _ladder(label, given, days)
-        phases = _phase_rows(comparison, answers, best)
+        best, baseline = ladder(label, given, days)
+        phases = phase_rows(comparison, answers, best)
 
         def make() -> Made:
             return Made(
@@ -299,7 +290,7 @@ class _Round:
                 [*comparison.findings, *(judged := self._judged(answers[best].test))],
                 reports={
                     "phases": phases,
-                    "slices": _slice_rows(judged),
+                    "slices": slice_rows(judged),
                     "calibration": dict(judged[0].evidence),
                 },
             )
@@ -318,7 +309,7 @@ class _Round:
             found += evaluate.slices(label, p, frame, by=by, blocks=days)
         return found
 
-    def _gates(self, answers: Mapping[str, _Answers], best: str, baseline: str) -> None:
+    def _gates(self, answers: Mapping[str, Answers], best: str, baseline: str) -> None:
         test = self.splits.test
         seen = dict.fromkeys([*self.system.features, *self.system.schema.having("slice")])
 
@@ -341,7 +332,7 @@ class _Round:
         used = [answers[best].artifact, self.rows]
         self.stages.stage("gates", make, key=key, uses=used, blocks=True)
 
-    def _release(self, answers: Mapping[str, _Answers], best: str) -> Artifact:
+    def _release(self, answers: Mapping[str, Answers], best: str) -> Artifact:
         chosen = answers[best].artifact
 
         def make() -> Made:
@@ -375,67 +366,3 @@ class _Round:
         known = record.artifacts(name=self.system.name)["aliases"].explode()
         if CHAMPION not in known:
             record.alias(model, CHAMPION, self.parent)
-
-
-def _ladder(
-    label: Floats, answers: Mapping[str, Floats], days: NDArray[np.int64]
-) -> tuple[str, str]:
-    """Climb the phases: one replaces another only where it is shown to lose less.
-
-    Returns:
-        The name of the best phase and of the one it replaced, which is itself where none was.
-    """
-    names = list(answers)
-    best = baseline = names[0]
-    for name in names[1:]:
-        difference = paired_difference(
-            log_losses(label, answers[name]), log_losses(label, answers[best]), days
-        )
-        if difference.interval is not None and difference.interval.high < 0:
-            best, baseline = name, best
-    return best, baseline
-
-
-def _phase_rows(
-    comparison: evaluate.Comparison, answers: Mapping[str, _Answers], best: str
-) -> list[dict[str, Json]]:
-    """Return one row a phase, in the form a page and a terminal show."""
-    words = {found.subject: found for found in comparison.findings}
-    rows: list[dict[str, Json]] = []
-    for number, model in enumerate(comparison.models, start=1):
-        found = words.get(model.name)
-        gap = None if model.difference is None else model.difference
-        ends = None if gap is None else gap.interval
-        rows.append(
-            {
-                "phase": number,
-                "name": model.name,
-                "logloss": model.loss,
-                "auc": model.auc,
-                "difference": None if gap is None else gap.mean,
-                "low": None if ends is None else ends.low,
-                "high": None if ends is None else ends.high,
-                "verdict": "ok" if found is None else found.verdict.value,
-                "words": "" if found is None else found.summary,
-                "cpu_s": answers[model.name].cpu_s,
-                "chosen": model.name == best,
-            }
-        )
-    return rows
-
-
-def _slice_rows(findings: list[Finding]) -> list[dict[str, Json]]:
-    return [
-        {
-            "slice": found.subject,
-            "n": found.evidence["n"],
-            "metric": found.evidence["metric"],
-            "value": found.statistic,
-            "low": found.evidence.get("low"),
-            "high": found.evidence.get("high"),
-            "overall": found.evidence.get("rest"),
-            "verdict": found.verdict.value,
-        }
-        for found in findings
-        if found.check == "slice.metric"
-    ]

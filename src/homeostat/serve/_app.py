@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from polars.exceptions import PanicException
 
 from homeostat.core import HomeostatError, NotFoundError
 from homeostat.serve._batch import JSON, media_type
@@ -17,8 +16,8 @@ from homeostat.serve._counters import Counters
 from homeostat.serve._deployed import Refused, read_json
 from homeostat.serve._describe import model_info, openapi, page
 from homeostat.serve._feedback import Feedback
-from homeostat.serve._http import Connection, Limits, Request, Response, problem
-from homeostat.serve._predict import Answer, Predictor
+from homeostat.serve._http import Answer, Connection, Limits, Request, Response, problem
+from homeostat.serve._predict import Predictor, answered
 
 __all__ = ["App"]
 
@@ -73,13 +72,7 @@ class App:
 
     def handle(self, request: Request) -> Answer:
         """Answer a request, or promise to; never raises."""
-        try:
-            answer = self._dispatch(request)
-        except Refused as refused:
-            answer = refused.response()
-        except (Exception, PanicException):
-            _logger.exception("%s %s failed.", request.method, request.path)
-            answer = problem(500, "The request failed; the log says why.")
+        answer = answered(lambda: self._dispatch(request))
         if isinstance(answer, Response):
             self.counters.statuses[answer.status] += 1
         else:
@@ -112,7 +105,7 @@ class App:
                 return answer
         return endpoint(request)
 
-    def _take_feedback(self, request: Request) -> Response:
+    def _take_feedback(self, request: Request) -> Answer:
         _must_be_json(request)
         return self._feedback.answer(request)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from homeostat.core import Finding
 from homeostat.serve._sla import Limit, Sla
@@ -122,8 +121,14 @@ class Counters:
         return found
 
     def copy(self) -> Counters:
-        """Return the present state, which later counts do not change."""
-        return deepcopy(self)
+        """Return the present state, which later counts do not change; for any thread."""
+        kept = {key: _less(tally, Tally()) for key, tally in list(self.tallies.items())}
+        return replace(
+            self,
+            statuses=Counter(self.statuses),
+            tallies=kept,
+            feedback=Counter(self.feedback),
+        )
 
     def since(self, earlier: Counters) -> Counters:
         """Return what was counted after an earlier state."""
@@ -169,6 +174,13 @@ class Counters:
         yield from _family("request_seconds", "histogram", "From the whole request to its answer.")
         for labels, tally in self._labelled():
             yield from _histogram(labels, tally.latencies)
+        yield from _family("request_quantile_seconds", "gauge", "Half and 99 % were quicker.")
+        for labels, tally in self._labelled():
+            for q in (0.5, 0.99):
+                ms = tally.latencies.quantile(q)
+                if ms is not None:
+                    name = f'homeostat_request_quantile_seconds{{{labels},quantile="{q:g}"}}'
+                    yield f"{name} {ms / 1000:g}"
         yield from _family("feedback_total", "counter", "Outcomes sent in.")
         for result, n in sorted(self.feedback.items()):
             yield f'homeostat_feedback_total{{result="{result}"}} {n}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,9 +28,10 @@ from homeostat.serve._http import Response, problem
 from homeostat.serve._package import PackagedModel
 from homeostat.serve._single import One, probes, single_row
 
-__all__ = ["Deployed", "Prepare", "Refused", "Row", "read_json"]
+__all__ = ["Deployed", "Prepare", "Refused", "Row", "read_json", "shown"]
 
 _SHOWN = 20  # field errors that an answer lists
+_LONG = 200  # characters of a value that an answer repeats
 _PART = 1000  # rows that are looked at closely before it is told what is wrong with them
 _logger = logging.getLogger("homeostat.serve")
 Row = dict[str, object]
@@ -50,7 +52,7 @@ class Refused(Exception):  # noqa: N818 - an answer to the client, not a fault
             {
                 "row": one.row,
                 "field": one.field,
-                "value": one.value,
+                "value": one.value if len(repr(one.value)) <= _LONG else shown(one.value),
                 "rule": one.rule,
                 "message": one.message,
             }
@@ -100,7 +102,7 @@ class Deployed:
     def row(self, payload: object) -> Row:
         """Return a request's features; raises Refused with status 422 naming what is wrong."""
         if not isinstance(payload, dict):
-            raise Refused(422, f"A row must be an object of fields, got {payload!r}.")
+            raise Refused(422, f"A row must be an object of fields, got {shown(payload)}.")
         request = validate_request(self._request, self._prepared(payload))
         if request.values is None:
             raise _refused(request.errors)
@@ -112,7 +114,9 @@ class Deployed:
             raise Refused(422, "A batch has at least one row, got none.")
         for number, payload in enumerate(payloads):
             if not isinstance(payload, dict):
-                raise Refused(422, f"Row {number} must be an object of fields, got {payload!r}.")
+                raise Refused(
+                    422, f"Row {number} must be an object of fields, got {shown(payload)}."
+                )
         rows = [self._prepared(payload) for payload in payloads]  # type: ignore[arg-type]  # just told
         try:
             frame = batch_from_rows(rows, self._schema)
@@ -188,6 +192,11 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - whatever the client sent
         raise Refused(400, f"The body is no JSON: {error}.") from None
 
 
+def shown(value: object) -> str:
+    """Return what was sent, cut short where it is long."""
+    return reprlib.repr(value)
+
+
 _PLAIN: dict[str, pl.DataType] = {
     ColumnType.BOOL: pl.Boolean(),
     ColumnType.INT: pl.Int64(),
@@ -219,7 +228,7 @@ def _refused(errors: Sequence[FieldError]) -> Refused:
     first = errors[0]
     where = f" of row {first.row}" if first.row else ""
     more = f" ({len(errors) - 1:,} more)" if len(errors) > 1 else ""
-    message = f"Field `{first.field}`{where}: {first.message}, got {first.value!r}{more}."
+    message = f"Field `{first.field}`{where}: {first.message}, got {shown(first.value)}{more}."
     return Refused(422, message, errors[:_SHOWN])
 
 

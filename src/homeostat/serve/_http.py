@@ -17,7 +17,7 @@ from typing import Protocol, cast
 import httptools
 import orjson
 
-__all__ = ["Connection", "Limits", "Request", "Response", "Service", "problem"]
+__all__ = ["Answer", "Connection", "Limits", "Request", "Response", "Service", "problem"]
 
 _JSON = "application/json"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -80,6 +80,9 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+Answer = Response | asyncio.Future[Response]
+
+
 class Service(Protocol):
     """What answers the requests of all connections."""
 
@@ -88,7 +91,7 @@ class Service(Protocol):
     draining: bool
     date: bytes
 
-    def handle(self, request: Request) -> Response | asyncio.Future[Response]:
+    def handle(self, request: Request) -> Answer:
         """Answer a request, or promise to; never raises."""
 
     def refused(self, status: int) -> None:
@@ -166,11 +169,6 @@ class Connection(asyncio.Protocol):
         """Close the connection, once what is under way is answered."""
         if not self._busy and not self._reading:
             self._close()
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is under way."""
-        return self._busy
 
     # What the parser calls, in this order.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
-from homeostat.core import NotFoundError
 from homeostat.record import LogReading, read_log
 from homeostat.serve._prediction_log import FrameKind, PredictionLog, split_batch
 
@@ -29,8 +29,9 @@ class _Epoch:
 class Outcomes:
     """Says whether a prediction exists and what its outcome was, over all logs of a folder.
 
-    Memory is one byte a prediction, of those logs only that feedback asked for. Logs of other
-    processes are read on from where they were left whenever they are asked for.
+    What this process wrote is known at once. What others wrote is known after `look`, which reads
+    their logs on from where it left them and belongs in one thread aside. Memory is one byte a
+    prediction, of those logs only that feedback asked for.
 
     Args:
         log: The log that this process writes.
@@ -44,64 +45,55 @@ class Outcomes:
         self._feedback: dict[str, LogReading] = {}
 
     def exists(self, epoch: str, number: int) -> bool:
-        """Say whether there is such a prediction."""
+        """Say whether there is such a prediction, as far as was looked."""
         if epoch == self._log.epoch:
             return 0 <= number < self._log.count
-        return 0 <= number < self._read(epoch)
+        found = self._epochs.get(epoch)
+        return found is not None and 0 <= number < found.count
 
     def outcome(self, epoch: str, number: int) -> int | None:
         """Return the outcome of an existing prediction, or None while there is none."""
-        self._follow_feedback()
-        known = self._known(epoch, number)
-        return None if known[number] == _NONE else known[number]
+        known = self._known(epoch, number)[number]
+        return None if known == _NONE else known
 
     def set(self, epoch: str, number: int, outcome: int) -> None:
         """Note the outcome of an existing prediction."""
         self._known(epoch, number)[number] = outcome
 
+    def look(self, epochs: Iterable[str]) -> None:
+        """Read on in what other processes wrote: these logs, and all feedback."""
+        for epoch in epochs:
+            path = self._folder / f"{epoch}.log"
+            if epoch.isalnum() and path.exists():
+                self._count(self._epochs.setdefault(epoch, _Epoch()), path)
+        own = self._log.feedback_path
+        folder = self._folder / "feedback"
+        for entry in os.scandir(folder) if folder.exists() else ():
+            if entry.name.endswith(".log") and (own is None or entry.name != own.name):
+                self._take(self._feedback.setdefault(entry.name, read_log(entry.path)))
+
     def _known(self, epoch: str, number: int) -> bytearray:
         known = self._epochs.setdefault(epoch, _Epoch()).known
         if len(known) <= number:
-            size = max(number + 1, self._log.count if epoch == self._log.epoch else 0)
+            size = max(number + 1, 2 * len(known))
             known.extend(bytes([_NONE]) * (size - len(known)))
         return known
 
-    def _read(self, epoch: str) -> int:
-        """Read on in another log; return how many predictions it has, 0 if there is none."""
-        path = self._folder / f"{epoch}.log"
-        if not epoch.isalnum() or not path.exists():
-            return 0
-        found = self._epochs.setdefault(epoch, _Epoch())
+    def _count(self, found: _Epoch, path: Path) -> None:
+        """Count the predictions of another log."""
         found.reading = found.reading or read_log(path)
         for frame in found.reading:
             found.count = max(found.count, _end(frame.kind, frame.payload))
-        return found.count
-
-    def _follow_feedback(self) -> None:
-        """Take in the feedback that other processes were given since the last look."""
-        own = self._log.feedback_path
-        try:
-            entries = list(os.scandir(self._folder / "feedback"))
-        except FileNotFoundError:
-            return
-        for entry in entries:
-            if not entry.name.endswith(".log") or (own and entry.name == own.name):
-                continue
-            reading = self._feedback.setdefault(entry.name, read_log(entry.path))
-            if entry.stat().st_size > reading.end:
-                self._take(reading)
 
     def _take(self, reading: LogReading) -> None:
-        try:
-            for frame in reading:
-                if frame.kind == FrameKind.FEEDBACK:
-                    given = orjson.loads(frame.payload)
-                    epoch, number = given["i"].rsplit("-", 1)
-                    known = self._known(epoch, int(number))
-                    if known[int(number)] == _NONE:
-                        known[int(number)] = given["y"]
-        except NotFoundError:
-            return  # compacted away between the look and the reading
+        """Take in feedback that another process was given."""
+        for frame in reading:
+            if frame.kind == FrameKind.FEEDBACK:
+                given = orjson.loads(frame.payload)
+                epoch, number = given["i"].rsplit("-", 1)
+                known = self._known(epoch, int(number))
+                if known[int(number)] == _NONE:
+                    known[int(number)] = given["y"]
 
 
 def _end(kind: int, payload: bytes) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -27,19 +27,18 @@ from homeostat.serve._batch import (
 )
 from homeostat.serve._counters import Counters
 from homeostat.serve._deployed import Deployed, Refused, Row, read_json
-from homeostat.serve._http import Request, Response, problem
+from homeostat.serve._http import Answer, Request, Response, problem
 from homeostat.serve._live import Route
 from homeostat.serve._mirror import Mirror
 from homeostat.serve._prediction_log import PredictionLog, Stamp, prediction_id
 
-__all__ = ["Answer", "Predictor"]
+__all__ = ["Predictor", "answered"]
 
 _KEY, _ONCE = b"homeostat-key", b"idempotency-key"
 _REMEMBERED_BYTES = 4 << 20  # of answers kept for requests that are sent again
 _INLINE_BYTES = 16 << 10  # larger bodies are parsed and predicted in a thread
 _logger = logging.getLogger("homeostat.serve")
-
-Answer = Response | asyncio.Future[Response]
+_Some = TypeVar("_Some", bound=Answer)
 
 
 @dataclass(slots=True)
@@ -155,7 +154,7 @@ class Predictor:
             probabilities = _rows(group[0].ask.deployed, [one.row for one in group])
             for one, probability in zip(group, probabilities, strict=True):
                 finish = partial(self._finish, one.ask, one.row, probability)
-                one.answer.set_result(_answered(finish))
+                one.answer.set_result(answered(finish))
 
     def _finish(self, ask: _Ask, row: Row, probability: float | None) -> Response:
         """Write one answer, count it, have the other arm scored, and return it."""
@@ -190,7 +189,7 @@ class Predictor:
         working = loop.run_in_executor(self._executor, predict_batch, ask.deployed, media, body)
 
         def finish(done: asyncio.Future[Batch]) -> None:
-            answer.set_result(_answered(lambda: self._finish_batch(ask, media, done.result())))
+            answer.set_result(answered(lambda: self._finish_batch(ask, media, done.result())))
 
         working.add_done_callback(finish)
         return answer
@@ -238,15 +237,15 @@ def _rows(deployed: Deployed, rows: Sequence[Mapping[str, object]]) -> Sequence[
         return [None]
 
 
-def _answered(finish: Callable[[], Response]) -> Response:
+def answered(finish: Callable[[], _Some]) -> _Some | Response:
     """Return the answer, or the error that stands for it."""
     try:
         return finish()
     except Refused as refused:
         return refused.response()
     except (Exception, PanicException):
-        _logger.exception("A batch failed.")
-        return problem(500, "The batch failed; the log says why.")
+        _logger.exception("A request failed.")
+        return problem(500, "The request failed; the log says why.")
 
 
 def _no_disk(error: StorageError) -> Response:

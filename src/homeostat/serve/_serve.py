@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,10 +53,10 @@ def serve(
         NotFoundError: If there is no record.
         MissingExtraError: If ``homeostat[server]`` is not installed.
     """
-    opened = record if isinstance(record, Record) else Record.open(record)
     options = {"host": host, "port": port, "token": token, "prepare": prepare, **settings}
-    server = _server(opened, name, clock, options)
-    server.run(ready=lambda ready: print(f"Serving {name} on {ready.url}", flush=True))  # noqa: T201 - a command's one line
+    with _opened(record) as opened:
+        server = _server(opened, name, clock, options)
+        server.run(ready=lambda ready: print(f"Serving {name} on {ready.url}", flush=True))  # noqa: T201 - a command's one line
 
 
 @contextmanager
@@ -80,8 +80,12 @@ def serving(
     Yields:
         The server: its ``url`` and its ``counters``.
     """
-    opened = record if isinstance(record, Record) else Record.open(record)
-    server = _server(opened, name, clock, {"port": port, **settings})
+    with _opened(record) as opened:
+        yield from _in_thread(_server(opened, name, clock, {"port": port, **settings}))
+
+
+def _in_thread(server: Server) -> Iterator[Server]:
+    """Run a server in a thread while the caller uses it."""
     ready, failed = threading.Event(), []
 
     def run() -> None:
@@ -103,6 +107,11 @@ def serving(
         thread.join()
     if failed:
         raise ServerError(f"The server ended: {failed[0]}") from failed[0]
+
+
+def _opened(record: Record | Path | str) -> AbstractContextManager[Record]:
+    """Return a record that is closed after use where it was opened for it."""
+    return nullcontext(record) if isinstance(record, Record) else Record.open(record)
 
 
 def _server(record: Record, name: str, clock: Clock | None, options: Mapping[str, Any]) -> Server:

@@ -145,12 +145,16 @@ class Server:
             clock=clock,
             executor=self._batches,
         )
-        outcomes = Outcomes(self._log, folder)
+        self._outcomes = Outcomes(self._log, folder)
         self._app = App(
             self.name,
             predictor=self._predictor,
             feedback=Feedback(
-                log=self._log, outcomes=outcomes, counters=self.counters, clock=clock
+                log=self._log,
+                outcomes=self._outcomes,
+                counters=self.counters,
+                clock=clock,
+                executor=self._control,
             ),
             counters=self.counters,
             limits=settings.limits,
@@ -169,6 +173,7 @@ class Server:
         while True:
             await asyncio.sleep(self._settings.poll_s)
             try:
+                await self._loop.run_in_executor(self._control, self._outcomes.look, ())
                 look = self._loop.run_in_executor(self._control, self._follower.look)
                 route = await look or route
                 self._swap(route)

@@ -80,6 +80,6 @@ def series(record: Record) -> Callable[[Request], Response]:
 
 
 def _columns(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= _MOST_COLUMNS):
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) <= _MOST_COLUMNS):
         raise InputError(f"`columns` must be a number from 1 to {_MOST_COLUMNS}, got {text!r}.")
     return int(text)

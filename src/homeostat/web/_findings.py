@@ -15,7 +15,7 @@ from homeostat.web._words import brief
 
 __all__ = ["finding", "findings"]
 
-_KEPT = ("run", "kind", "subject")
+_KEPT = ("system", "run", "kind", "subject")
 _NUMBERS = ("statistic", "threshold", "p_value", "effect")
 _MOST_ROWS = 50
 _MOST_BARS = 40
@@ -52,8 +52,7 @@ def finding(ask: Ask) -> View:
     id_ = ask.names["finding"]
     frame = _one(ask, id_)
     if frame.is_empty():
-        known = ask.record.findings()["id"].to_list()
-        return missing("finding", id_, known, ask.link.finding)
+        return missing("finding", id_, (), ask.link.finding)
     found = found_rows(frame)[0]
     evidence = json.loads(frame["evidence"][0])
     runs = run_rows(ask.record.runs().filter(pl.col("id") == found.run))
@@ -63,19 +62,19 @@ def finding(ask: Ask) -> View:
     drawing = {
         "items": items,
         "numbers": [(name, value) for name, value in numbers if value is not None],
-        "run_label": (runs[0].label) if runs else found.run,
+        "run_label": runs[0].label if runs else found.run,
     }
     table = Table("finding", frame.columns, frame.rows())
     return View("finding.html", f"{found.check} on {found.subject}", data, [table], drawing)
 
 
 def _one(ask: Ask, id_: str) -> pl.DataFrame:
+    """Return a frame of the one finding of an id, or an empty one."""
     try:
-        run = ask.record.lineage(id_).root if id_.count(".") == 2 else None
+        run = ask.record.lineage(id_).root
     except NotFoundError:
-        run = None
-    frame = ask.record.findings(run=run) if run else ask.record.findings(run="")
-    return frame.filter(pl.col("id") == id_)
+        run = ""
+    return ask.record.findings(run=run).filter(pl.col("id") == id_)
 
 
 def _items(evidence: Mapping[str, object]) -> list[dict[str, object]]:

@@ -125,9 +125,8 @@ def _parts(runs: pl.DataFrame, kind: str, parent: str) -> list[str]:
 
 def _operated(record: Record, name: str, runs: pl.DataFrame) -> Stage:
     """Return what the latest live operation, or else the latest replay, says of a stage."""
-    lived = runs.filter(pl.col("kind").is_in(["live", "replay"])).sort(
-        pl.col("kind"), maintain_order=True
-    )
+    lived = runs.filter(pl.col("kind").is_in(["live", "replay"]))
+    lived = lived.sort("kind", maintain_order=True)  # "live" comes before "replay"
     if lived.is_empty():
         return Stage(name, "not yet", None, _STAGES[name], None, {}, ())
     run, kind, policy, state = lived.select("id", "kind", "name", "status").row(0)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from itertools import islice
 
 import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,6 +24,7 @@ from homeostat.web._words import FILTERS
 
 __all__ = ["Ask", "Page", "Table", "View", "answer", "missing"]
 
+_MOST_KNOWN, _MOST_CHARACTERS = 2000, 200  # what finding the nearest name may cost
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -55,7 +57,7 @@ class Ask:
         text = self.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
             raise InputError(f"`{name}` must be a whole number of at least 1, got {text!r}.")
         return int(text)
 
@@ -161,7 +163,8 @@ def missing(what: str, name: str, known: Iterable[str], href: Callable[[str], st
         known: The names that exist.
         href: Makes the address of one.
     """
-    near = difflib.get_close_matches(name, list(known), n=5, cutoff=0.4)
+    some = list(islice(known, _MOST_KNOWN))
+    near = difflib.get_close_matches(name[:_MOST_CHARACTERS], some, n=5, cutoff=0.4)
     message = f"The record has no {what} `{name}`."
     links = [{"name": one, "href": href(one)} for one in near]
     return View(

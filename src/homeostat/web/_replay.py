@@ -82,8 +82,11 @@ def days_of(points: pl.DataFrame, metric: str, offset: int = 0) -> Days:
 
 def happenings(ask: Ask, policy: Policy) -> list[dict[str, object]]:
     """Return what happened under a policy, each with the finding it stands on."""
+    events = events_of(ask.record.events(run=policy.run), _KINDS)
+    checks = {_GUARD, *(str(event.payload.get("check")) for event in events)}
+    judged = ask.record.findings(run=policy.run).filter(pl.col("check").is_in(checks))
     found: dict[str, list[FoundRow]] = {}
-    for row in found_rows(ask.record.findings(run=policy.run)):
+    for row in found_rows(judged):
         found.setdefault(row.check, []).append(row)
     return [
         {
@@ -95,7 +98,7 @@ def happenings(ask: Ask, policy: Policy) -> list[dict[str, object]]:
             "words": event.words,
             "href": _href(ask, event, found),
         }
-        for event in events_of(ask.record.events(run=policy.run), _KINDS)
+        for event in events
     ]
 
 

@@ -149,8 +149,8 @@ def _chart(lines: _Lines) -> dict[str, object]:
     return {
         "start": int(midnight.timestamp() * 1000),
         "focus": lines.focus,
-        "label": f"{lines.metric} by day for {len(lines.policies)} policies; the same is in the "
-        "tables below",
+        "label": f"{lines.metric} by day for {len(lines.policies)} policies; arrow keys move, "
+        "+ and - zoom; the same is in the tables below",
         "reference": 1 if entropy else None,
         "referenceLabel": "no better than the base rate" if entropy else "",
         "lines": [

@@ -5,7 +5,7 @@ const parts = (root) => root.querySelectorAll("[data-part]");
 // Fetch a page of the same address and replace only the parts that differ.
 export async function show(url, { push = false } = {}) {
   const reply = await fetch(url, { headers: { Accept: "text/html" } });
-  if (!reply.ok) { location.assign(url); return; }
+  if (!reply.ok) { if (push) location.assign(url); return; }
   const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
   const names = (root) => [...parts(root)].map((part) => part.dataset.part).join();
   if (push) history.pushState(null, "", url);
@@ -88,8 +88,18 @@ const refresh = () => {
   show(location.href).catch(() => { lamp.dataset.state = "off"; });
 };
 const later = () => { waiting ||= setTimeout(refresh, 1000); };
-const source = new EventSource(`/events?since=${encodeURIComponent(lamp.dataset.cursor)}`);
-source.addEventListener("open", () => { lamp.dataset.state = "on"; });
-source.addEventListener("error", () => { lamp.dataset.state = "off"; });
-source.addEventListener("changed", later);
-addEventListener("pagehide", () => source.close());
+let source = null;
+const follow = () => {
+  source = new EventSource(`/events?since=${encodeURIComponent(lamp.dataset.cursor)}`);
+  source.addEventListener("open", () => { lamp.dataset.state = "on"; });
+  source.addEventListener("error", () => { lamp.dataset.state = "off"; });
+  source.addEventListener("changed", (event) => { lamp.dataset.cursor = event.lastEventId; later(); });
+};
+// A hidden tab lets go: a browser holds few connections to one place.
+const attend = () => { source?.close(); if (!document.hidden) follow(); };
+if (lamp.dataset.cursor) {
+  attend();
+  document.addEventListener("visibilitychange", attend);
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) attend(); });
+}

@@ -246,7 +246,7 @@ customElements.define("hs-timeline", class extends HTMLElement {
     const style = getComputedStyle(this);
     const [ink, soft, rule] = ["--ink", "--soft", "--line"].map((name) => this.color(name));
     const labels = width >= 820;
-    const left = 56;
+    const left = 64;
     const right = width - (labels ? 140 : 12);
     const [from, to] = this.view;
     const first = Math.max(0, Math.floor((from - this.start) / DAY));
