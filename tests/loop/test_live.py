@@ -124,7 +124,7 @@ def test_a_server_follows_what_live_promotes(record):
 def test_a_canary_of_live_answers_its_share_on_the_server(record):
     """Stop while a canary is under way: servers go on with it."""
     start = day(50)
-    live(shop(), record, clock=SimulatedClock(start), until=day(51))
+    shop().live(record, clock=SimulatedClock(start), until=day(51))
     [live_run] = record.runs("live")["id"]
     assert [kind for kind, _, _ in happened(record, live_run)][-1] == "canary"
     with serving(record, "shop") as server, Client(server.url) as client:

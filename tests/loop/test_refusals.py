@@ -6,8 +6,8 @@ import pytest
 from shop import FEATURES, MOVES, SCHEMA, day, orders, shop, source
 
 from homeostat.core import Finding, GateError, InputError, SchemaError, Verdict
-from homeostat.evaluate import slices_at_least
-from homeostat.loop import Outcome, replay, run
+from homeostat.evaluate import beats, slices_at_least
+from homeostat.loop import Outcome, live, replay, run
 from homeostat.split import by_time, check_split, random_split
 
 
@@ -64,6 +64,16 @@ def test_a_random_split_of_these_orders_is_warned_about():
     assert {one.verdict for one in in_order} == {Verdict.OK}
 
 
+def test_a_round_with_a_random_split_keeps_the_warning(record, now):
+    def at_random(frame, *, time):
+        return random_split(frame, rng=0)
+
+    release = run(shop(split=at_random), record, clock=now)
+    [warned] = record.found(check="leakage.random_time_split", verdict="warn")
+    assert warned in release.findings
+    assert day(44) < release.trained_until < day(45)
+
+
 def test_data_that_break_an_expectation_stop_the_round(record, now):
     wrong = orders().with_columns(
         distance=pl.when(pl.int_range(pl.len()) == 7).then(-1.0).otherwise("distance")
@@ -92,6 +102,16 @@ def test_a_gate_that_fails_refuses_the_release(record, now):
     assert {one.subject for one in error.findings} == {"depot = east", "depot = west"}
     [gates] = record.runs("gates")["id"]
     assert record.found(gates, verdict="fail") == list(error.findings)
+
+
+def test_a_gate_may_compare_with_any_phase_and_no_other(record, now):
+    release = run(shop(gates=[beats("by depot")]), record, clock=now)
+    [gates] = record.runs("gates", parent=release.run_id)["id"]
+    [found] = record.found(gates)
+    assert found.verdict is Verdict.OK
+    assert "by depot" in found.summary
+    with pytest.raises(InputError, match="Did you mean `by depot`"):
+        run(shop(gates=[beats("by depo")]), record, clock=now)
 
 
 def test_a_gate_of_ones_own_is_a_function_that_returns_findings(record, now):
@@ -144,10 +164,13 @@ def without_zone(clock):
         (declared(outcome=Outcome("late", "always")), "stands on a column"),
         (declared(frame=orders().head(300)), "needs rows"),
         (declared(split=by_time(validation="40d", test="20d")), "needs rows"),
+        (declared(frame=orders().head(0)), "no rows"),
+        (declared(frame=orders().filter(pl.col("at") > day(50))), "no rows"),
         (declared(frame=orders().drop("queue")), "queue"),
         (declared(source=without_zone), "time zone"),
     ],
-    ids=["no time", "no column", "no SQL", "no rule", "few rows", "no room", "no feature",
+    ids=["no time", "no column", "no SQL", "no rule", "few rows", "no room", "empty", "too early",
+         "no feature",
          "no zone"],
 )  # fmt: skip
 def test_what_cannot_be_run_is_told_in_a_sentence(record, now, make, words):
@@ -165,6 +188,13 @@ def test_what_cannot_be_run_is_told_in_a_sentence(record, now, make, words):
 def test_days_that_are_none_are_refused_before_anything_runs(record, start, end, words):
     with pytest.raises(InputError, match=words):
         replay(shop(), record, start, end)
+    assert record.runs().is_empty()
+
+
+def test_a_live_system_without_a_key_is_refused_before_anything_runs(record, now):
+    without = SCHEMA.with_column("order", roles=frozenset())
+    with pytest.raises(SchemaError, match="need a key"):
+        live(shop(schema=without), record, clock=now, until=day(46))
     assert record.runs().is_empty()
 
 

@@ -60,7 +60,7 @@ def decided(record, run_id, by):
     ]
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(hour=st.integers(1, 24 * (QUICK[1] - QUICK[0]) - 1), seed=st.integers(0, 2**32 - 1))
 def test_nothing_is_used_before_it_is_known(quick, hour, seed):
     cut = day(QUICK[0]) + timedelta(hours=hour)
@@ -121,14 +121,8 @@ def test_after_a_concept_change_the_policy_that_relearns_is_better_with_evidence
 
 def test_a_concept_change_is_paged_soon_and_nothing_before_it(replayed):
     for run_id in replayed.runs.values():
-        pages = [
-            (at, told["check"])
-            for _, at, told in happened(replayed.record, run_id, "alarm")
-            if not told["check"].startswith("prediction.")  # of the majority, in the first days
-        ]
-        assert pages
-        first, check = pages[0]
-        assert check == "shift.concept"
+        _, first, told = happened(replayed.record, run_id, "alarm")[0]
+        assert told["check"] == "shift.concept"
         assert day(MOVES) <= first <= day(MOVES + 3)
 
 

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,7 @@ from homeostat.core import SimulatedClock
 from homeostat.loop import run
 from homeostat.record import Record
 from homeostat.serve import unpack
-from homeostat.train import Logistic, Majority
+from homeostat.train import Logistic, Majority, RuleOfThumb
 
 STAGES = (
     "ingest", "expect", "split", "leaks", "features", "train majority", "train by depot",
@@ -148,6 +149,10 @@ def test_a_changed_model_is_fitted_again_and_the_others_are_not(record, now):
     told = statuses(record, run(shop(models=models), record, clock=now))
     again = {name for name, status in told.items() if status == "done"}
     assert again == {"train logistic", "evaluate", "gates", "release"}
+    models["by depot"] = partial(RuleOfThumb, ("depot",), prior_rows=5)
+    told = statuses(record, run(shop(models=models), record, clock=now))
+    again = {name for name, status in told.items() if status == "done"}
+    assert again == {"train by depot", "evaluate", "gates"}, "the release is as it was"
 
 
 def test_new_rows_make_a_candidate_while_production_stays(record, now):

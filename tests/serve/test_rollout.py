@@ -20,7 +20,7 @@ def hourly(rng, hours, *, shift, rows=40):
         yield START + hour * HOUR, champion, champion + moved
 
 
-def outcome(seed, *, shift, hours=150, **settings):
+def outcome(seed, *, shift, hours=120, **settings):
     """Run a rollout that is asked each hour; return how it ended and after how many hours."""
     rollout = Rollout(canary=(0.1,), undecided="keep", **settings)
     progress = rollout.begin(START, challenger="v2", champion="v1")

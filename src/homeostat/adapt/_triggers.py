@@ -52,6 +52,9 @@ class Trigger(Protocol):
 class _Every:
     interval: timedelta
 
+    def __str__(self) -> str:
+        return f"every {_days(self.interval)}"
+
     def due(self, state: TriggerState) -> str | None:
         age = state.now - state.last_update
         if age < self.interval:
@@ -67,6 +70,11 @@ class _Found:
     at_least: int
     by: float | None = None
     subject: str = "*"
+
+    def __str__(self) -> str:
+        least = f" by {self.by:g}" if self.by is not None else ""
+        often = f", {self.at_least} times" if self.at_least > 1 else ""
+        return f"on {self.check}{least}{often}"
 
     def due(self, state: TriggerState) -> str | None:
         found = [one for one in state.findings if self._matches(one)]
@@ -87,6 +95,9 @@ class _Found:
 class _Volume:
     rows: int
 
+    def __str__(self) -> str:
+        return f"every {self.rows:,} rows"
+
     def due(self, state: TriggerState) -> str | None:
         if state.rows_since_update < self.rows:
             return None
@@ -97,6 +108,10 @@ class _Volume:
 class _Several:
     triggers: tuple[Trigger, ...]
     need: int
+
+    def __str__(self) -> str:
+        word = " and " if self.need > 1 else " or "
+        return word.join(map(str, self.triggers))
 
     def due(self, state: TriggerState) -> str | None:
         reasons = [reason for one in self.triggers if (reason := one.due(state)) is not None]

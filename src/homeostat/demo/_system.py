@@ -66,6 +66,10 @@ def policies() -> tuple[Retrain, ...]:
     return (
         Retrain(model=Boosted, name="weekly", when=[every("7d")]),
         Retrain(model=Boosted, name="monthly", when=[every("28d")]),
+        Retrain(model=Boosted, name="on shift", when=on_shift),
+        Retrain(model=Boosted, name="on shift, refit", when=on_shift, how="refit"),
+        Retrain(model=Boosted, name="weekly, added trees", when=[every("7d")], how="continue"),
+        Retrain(model=Boosted, name="never", when=[]),
         Retrain(
             model=LeafHead,
             name="daily leaf head",
@@ -74,8 +78,4 @@ def policies() -> tuple[Retrain, ...]:
             rebuild_every="28d",
             release=_DAILY,
         ),
-        Retrain(model=Boosted, name="on shift", when=on_shift),
-        Retrain(model=Boosted, name="on shift, refit", when=on_shift, how="refit"),
-        Retrain(model=Boosted, name="weekly, added trees", when=[every("7d")], how="continue"),
-        Retrain(model=Boosted, name="never", when=[]),
     )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import KnownAt, SchemaError, suggest
+from homeostat.core import InputError, KnownAt, SchemaError, suggest
 from homeostat.loop._declaration import Outcome
 from homeostat.stats import Floats
 
@@ -73,6 +73,7 @@ class History:
 
         Raises:
             SchemaError: If a column is missing, a time has no zone, or a prediction time is null.
+            InputError: If there are no rows.
         """
         for name in (*features, *key):
             if name not in frame.columns:
@@ -86,6 +87,8 @@ class History:
         )
         if nulls := wanted["_predicted"].null_count():
             raise SchemaError(f"Each row needs a time of prediction, {nulls} rows have none.")
+        if wanted.is_empty():
+            raise InputError("There are no rows: bring data, or look whether the clock is right.")
         wanted = wanted.sort("_predicted", *key, maintain_order=True)
         keys = (
             wanted.select(pl.concat_str(pl.col(key).cast(pl.String).fill_null(""), separator="/"))

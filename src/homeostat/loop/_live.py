@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat.core import Clock, RealClock
+from homeostat.core import Clock, RealClock, SchemaError
 from homeostat.loop._history import History
 from homeostat.loop._operation import Operation
 from homeostat.loop._reference import Reference
@@ -145,7 +145,10 @@ def live(
 
     Raises:
         GateError: If the first release is refused.
+        SchemaError: If the schema has no key.
     """
+    if not system.schema.key:
+        raise SchemaError("Rows that are read anew need a key: give columns the role `key`.")
     opened, now = open_record(record), clock or RealClock()
     release = run(system, opened, clock=now)
     history, policy = history_of(system, now), system.policy

@@ -140,7 +140,7 @@ class _Round:
             model,
             answers[baseline].artifact,
             self._feature_schema(),
-            self.splits.boundaries["train"][1],
+            self._trained_until(),
             tuple(phases),
             findings,
             self.stages.all_cached,
@@ -207,7 +207,7 @@ class _Round:
         system = self.system
 
         def make() -> Made:
-            train = self._before(self.splits.boundaries["validation"][0])
+            train = self._before_validation()
             findings = split.check_known_at(train, system.schema, system.features)
             if system.leak_scan:
                 findings += split.scan_leaks(train, system.schema, system.features, rng=system.seed)
@@ -218,9 +218,20 @@ class _Round:
         key = (*self.key, *system.features, str(system.leak_scan))
         self.stages.stage("leaks", make, key=key, uses=[self.rows], blocks=True)
 
-    def _before(self, end: datetime) -> pl.DataFrame:
-        """Return all rows predicted before an instant, also those without an outcome."""
+    def _before_validation(self) -> pl.DataFrame:
+        """Return all rows predicted before validation begins, also those without an outcome.
+
+        Of parts that are not apart in time, those for training.
+        """
+        if not self.splits.boundaries:
+            return self.splits.take("train", self.frame)
+        end = self.splits.boundaries["validation"][0]
         return self.history.frame[self.history.predicted(self.history.at(0), end)]
+
+    def _trained_until(self) -> datetime:
+        """Return the time of the last training row."""
+        time = self.splits.take("train", self.frame)[self.system.schema.time]
+        return datetime.fromisoformat(str(time.max()))
 
     def _features(self) -> None:
         names = list(self.system.features)
@@ -321,6 +332,7 @@ class _Round:
                 prediction=answers[best].test,
                 model=package_of(answers[best].artifact).model,
                 current_prediction=answers[baseline].test,
+                others={name: answer.test for name, answer in answers.items()},
                 blocks=self.days[test],
             )
             findings = [found for gate in self.system.gates for found in gate(context)]
@@ -328,7 +340,8 @@ class _Round:
             return Made(f"{len(self.system.gates)} gates, {failed} findings against", findings)
 
         gates = [data.digest_of(gate) for gate in self.system.gates]
-        key = (*self.key, answers[best].artifact.id, *gates)
+        fitted = [answer.artifact.id for answer in answers.values()]
+        key = (*self.key, best, baseline, *fitted, *gates)
         used = [answers[best].artifact, self.rows]
         self.stages.stage("gates", make, key=key, uses=used, blocks=True)
 
@@ -345,7 +358,7 @@ class _Round:
                     "system": self.system.name,
                     "phase": best,
                     "data": self.rows.id if self.rows else "",
-                    "trained_until": str(self.splits.boundaries["train"][1]),
+                    "trained_until": str(self._trained_until()),
                 },
             )
             return Made(

@@ -60,7 +60,7 @@ class Look:
 
     Args:
         findings: What is not as it should be, by the window it is about.
-        alarms: Those that opened or grew.
+        alarms: Those that opened, grew or closed.
         metrics: Of the window whose outcomes have come; empty where there are none.
     """
 
@@ -71,7 +71,8 @@ class Look:
     @property
     def pages(self) -> list[Finding]:
         """The findings behind alarms that are worth waking a person for."""
-        return [alarm.finding for alarm in self.alarms if alarm.severity == "page"]
+        told = [a for a in self.alarms if a.severity == "page" and a.change != "closed"]
+        return [alarm.finding for alarm in told]
 
 
 @dataclass(slots=True)
@@ -123,11 +124,11 @@ class Watcher:
         told, metrics = self._outcomes(before, seen)
         if live_since is None or earlier < live_since:
             told = []
-        opened = [a for a in self.alarms.update(at, seen + told) if a.change in {"opened", "grew"}]
-        pages = [alarm for alarm in opened if alarm.severity == "page"]
+        changed = self.alarms.update(at, seen + told)
+        pages = [a for a in changed if a.severity == "page" and a.change == "opened"]
         if pages:
             self.shifted_at = min(alarm.since for alarm in pages)
-        return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], opened, metrics)
+        return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], changed, metrics)
 
     def _features(self, at: datetime, features: pl.DataFrame) -> list[Finding]:
         known = None if self.seen is None else self.seen.get(at)

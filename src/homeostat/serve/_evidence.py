@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -83,10 +82,11 @@ class Blocks:
             cell[place] += int(count)
             cell[place + 1] += float(total)
 
-    def settled(self, before: datetime) -> list[list[float]]:
-        """Return the cells of blocks that ended by ``before`` and hold rows of both models."""
+    def settled(self, before: datetime) -> NDArray[np.float64]:
+        """Return the sums of blocks that ended by ``before`` and hold rows of both, (n, 4)."""
         last = (before - _EPOCH) // self.block
-        return [c for number, c in sorted(self.sums.items()) if number < last and c[0] and c[2]]
+        cells = [c for number, c in sorted(self.sums.items()) if number < last and c[0] and c[2]]
+        return np.array(cells, dtype=np.float64).reshape(-1, 4)
 
     def rows_since(self, start: datetime) -> int:
         """Return how many rows of the challenger lie in blocks that begin at ``start`` or later."""
@@ -94,10 +94,9 @@ class Blocks:
         return int(sum(cell[2] for number, cell in self.sums.items() if number >= first))
 
 
-def compare(cells: Sequence[Sequence[float]], *, horizon: float, alpha: float) -> ClusteredMean:
+def compare(cells: NDArray[np.float64], *, horizon: float, alpha: float) -> ClusteredMean:
     """Return challenger minus champion over settled cells, with bounds valid at any time."""
-    table = np.asarray(cells, dtype=np.float64).reshape(-1, 4)  # (blocks, 4)
-    n_old, old, n_new, new = table.T
+    n_old, old, n_new, new = cells.T
     return clustered_mean(
         new / n_new - old / n_old,
         n_old * n_new / (n_old + n_new),

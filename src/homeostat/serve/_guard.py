@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from homeostat.core import Finding, InputError, Verdict
 from homeostat.serve._evidence import compare
 from homeostat.serve._sla import Limit, Sla
@@ -69,7 +72,7 @@ class Setting:
 
 
 def judge_losses(
-    metric: str, cells: Sequence[Sequence[float]], margin: float, setting: Setting
+    metric: str, cells: NDArray[np.float64], margin: float, setting: Setting
 ) -> Finding:
     """Judge the challenger's loss against the champion's over settled blocks.
 
@@ -102,7 +105,7 @@ def judge_losses(
             "low": alarm.low,
             "high": bound.high,
             "blocks": bound.n,
-            "rows": sum(cell[2] for cell in cells),
+            "rows": cells[:, 2].sum(),
         },
     )
 

@@ -116,6 +116,8 @@ class Rollout:
     def __post_init__(self) -> None:
         object.__setattr__(self, "canary", tuple(self.canary))
         object.__setattr__(self, "guard", tuple(self.guard))
+        for name in ("shadow", "soak", "block", "settle", "patience"):
+            object.__setattr__(self, name, duration(getattr(self, name)))
         if not 0 < self.alpha < 0.25:
             raise InputError(f"`alpha` lies in (0, 0.25), got {self.alpha}.")
         if self.margin <= 0:

@@ -41,7 +41,7 @@ def artifacts(ask: Ask) -> View:
         "pager": pager, "filtered": fields[0]["value"] is not None,
     }  # fmt: skip
     flat_versions = versions.with_columns(pl.col("aliases").list.join(" ")).drop("files")
-    table = Table("artifacts", flat_versions.columns, flat_versions.rows())
+    table = Table("artifacts", flat_versions.columns, flat_versions.iter_rows())
     return View("artifacts.html", "Artifacts", data, [table], drawing)
 
 

@@ -43,7 +43,7 @@ def findings(ask: Ask) -> View:
         "fields": fields, "kept": kept, "pager": pager,
         "filtered": bool(kept) or any(field["value"] for field in fields),
     }  # fmt: skip
-    table = Table("findings", chosen.columns, chosen.rows())
+    table = Table("findings", chosen.columns, chosen.iter_rows())
     return View("findings.html", "Findings", data, [table], drawing)
 
 
@@ -64,7 +64,7 @@ def finding(ask: Ask) -> View:
         "numbers": [(name, value) for name, value in numbers if value is not None],
         "run_label": runs[0].label if runs else found.run,
     }
-    table = Table("finding", frame.columns, frame.rows())
+    table = Table("finding", frame.columns, frame.iter_rows())
     return View("finding.html", f"{found.check} on {found.subject}", data, [table], drawing)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from homeostat.record import Record
 from homeostat.web._read import RELEASES, Event, events_of
+from homeostat.web._words import instant, moment
 
 __all__ = ["Stage", "stages_of"]
 
@@ -124,7 +126,10 @@ def _parts(runs: pl.DataFrame, kind: str, parent: str) -> list[str]:
 
 
 def _operated(record: Record, name: str, runs: pl.DataFrame) -> Stage:
-    """Return what the latest live operation, or else the latest replay, says of a stage."""
+    """Return what the latest live operation, or else the latest replay, says of a stage.
+
+    The verdict on the watch is that of its alarms in the last week it watched.
+    """
     lived = runs.filter(pl.col("kind").is_in(["live", "replay"]))
     lived = lived.sort("kind", maintain_order=True)  # "live" comes before "replay"
     if lived.is_empty():
@@ -141,18 +146,20 @@ def _operated(record: Record, name: str, runs: pl.DataFrame) -> Stage:
             f"{where}."
         )
         return Stage(name, status, None, summary, None, {}, ())
-    still = _open(events)
-    verdict = "fail" if still["page"] else "warn" if still["note"] else "ok"
-    summary = f"{counts['alarm']} alarms {where}, {still['page']} still open."
-    return Stage(name, status, verdict, summary, None, {}, [run])
+    alarms = [event for event in events if event.kind in {"alarm", "note"}]
+    week = _last_day(record, run) - timedelta(days=7)
+    recent = {event.tone for event in alarms if event.at > week}
+    verdict = next((verdict for verdict in _BADNESS if verdict in recent), "ok")
+    last = [event.at for event in alarms if event.kind == "alarm"][-1:]
+    summary = f"{counts['alarm']} alarms {where}" + "".join(
+        f", the last on {moment(a)}" for a in last
+    )
+    return Stage(name, status, verdict, f"{summary}.", None, {}, [run])
 
 
-def _open(events: Sequence[Event]) -> Counter[str]:
-    """Count, by severity, the alarms that were opened and not closed."""
-    last = {
-        event.payload["number"]: event.payload
-        for event in events
-        if event.kind in {"alarm", "note"} and "number" in event.payload
-    }
-    open_ = (one for one in last.values() if one.get("change") != "closed")
-    return Counter(str(one.get("severity")) for one in open_)
+def _last_day(record: Record, run: str) -> datetime:
+    """Return the last day that an operation logged; where it logged none, its start."""
+    info = record.run(run)
+    start = instant(info.config.get("start")) or info.started
+    steps = record.metrics(run)["step"]
+    return start + timedelta(days=int(str(steps.max() or 0)))

@@ -83,7 +83,7 @@ class Table:
 
     name: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
+    rows: Iterable[Sequence[object]]
 
     def csv(self) -> bytes:
         """Write the table as CSV (RFC 4180).

@@ -37,7 +37,7 @@ def runs(ask: Ask) -> View:
         "fields": fields, "sorting": sorting, "pager": pager,
         "filtered": any(field["value"] for field in fields),
     }  # fmt: skip
-    table = Table("runs", names, chosen.select(names).rows())
+    table = Table("runs", names, chosen.select(names).iter_rows())
     return View("runs.html", "Runs", data, [table], drawing)
 
 
@@ -68,9 +68,9 @@ def run(ask: Ask) -> View:
         **_captured(info),
     }
     tables = [
-        Table("metrics", metrics.columns, metrics.rows()),
-        Table("findings", found.columns, found.rows()),
-        Table("events", events.columns, events.rows()),
+        Table("metrics", metrics.columns, metrics.iter_rows()),
+        Table("findings", found.columns, found.iter_rows()),
+        Table("events", events.columns, events.iter_rows()),
     ]
     start = instant(info.config.get("start"))
     drawing = {
