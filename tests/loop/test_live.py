@@ -152,3 +152,14 @@ def test_two_threads_may_go_round_on_one_record(record):
     assert record.runs("run")["status"].to_list() == ["finished"] * 2
     assert record.artifacts(name="shop").height == 2
     assert all(found.verdict == "ok" for found in record.verify())
+
+
+def test_started_again_it_goes_on_with_the_version_that_is_live(record):
+    system = shop().but(retrain=often())
+    first = live(system, record, clock=SimulatedClock(day(52)), until=day(57))
+    assert first.promotions > 0
+    again = live(system, record, clock=SimulatedClock(day(57)), until=day(58))
+    assert again.champion.name == first.champion.name
+    assert record.runs("run", system.name).height == 1
+    served = record.artifact(f"{system.name}:production")
+    assert served.metadata["version"] == first.champion.name

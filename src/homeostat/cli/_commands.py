@@ -28,7 +28,7 @@ R = TypeVar("R")
 _SECTIONS = {
     "Start here": ("demo", "ui"),
     "The loop": ("run", "replay", "serve"),
-    "Ask the record": ("runs", "findings", "artifacts", "lineage"),
+    "Ask the record": ("runs", "findings", "events", "artifacts", "lineage"),
     "Look after the record": ("record",),
 }
 _BUILT_IN = {"flight-delay": "homeostat.demo:flight_delay"}
@@ -206,7 +206,8 @@ def replay(system: str, start: str, end: str, record: Path, workers: int | None)
     policies = import_module("homeostat.demo").policies() if system in _BUILT_IN else ()
     engine = core.LocalEngine(workers, kind="processes")
     result = found.replay(record, start, end, policies=policies, engine=engine)
-    _print_frame(result.table, "table")
+    columns = ["policy", "normalized_entropy", "low", "high", "retrains", "alarms", "cpu_s"]
+    _print_frame(result.table.select(columns).rename({"normalized_entropy": "entropy"}), "table")
     click.echo(result.conclusion)
 
 
@@ -255,11 +256,32 @@ def artifacts(record: Path, type_: str | None, name: str | None) -> pl.DataFrame
 
 
 @cli.command()
+@_record_option
+@click.option("--kind", help="Such as alarm, retrain, promote, reject, rollback.")
+@click.option("--run", "run_id", help="Of one run only.")
+@_prints_frame("at", "kind", "summary", "run")
+def events(record: Path, kind: str | None, run_id: str | None) -> pl.DataFrame:
+    """What happened in the world of the runs: alarms, retrains, releases."""
+    polars = import_module("polars")
+    frame = _open(record).events(kind=kind, run=run_id)
+    told = polars.coalesce(
+        polars.col("payload").str.json_path_match(path) for path in ("$.summary", "$.reason")
+    )
+    return frame.with_columns(summary=told.fill_null(""))
+
+
+@cli.command()
 @click.argument("reference")
 @_record_option
 def lineage(reference: str, record: Path) -> None:
     """Where a run or an artifact (REFERENCE, such as name:v3) came from."""
-    click.echo(str(_open(record).lineage(reference)))
+    opened = _open(record)
+    traced = opened.lineage(reference)
+    click.echo(str(traced))
+    for node in traced.nodes:
+        if node.kind == "artifact" and node.type == "dataset":
+            steps = opened.artifact(node.id).read("lineage.txt").decode()
+            click.echo(f"\n{node.label} was made so:\n{steps}")
 
 
 @cli.group()

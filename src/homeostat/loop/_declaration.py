@@ -66,13 +66,11 @@ class Watch:
     Args:
         window: Length of a window, such as ``"1d"``.
         margin: How much the loss must be moved, in nats a row, before a shift matters.
-        season: How windows are made comparable: ``"weekday"``, or None.
         false_alarms_a_year: The budget: alarms a year that may come from chance alone.
     """
 
     window: str = "1d"
     margin: float = 0.02
-    season: str | None = None
     false_alarms_a_year: float = 1.0
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,11 +19,12 @@ from homeostat.loop._watching import Watcher
 from homeostat.serve import Plan, direct, pack
 
 if TYPE_CHECKING:
-    from homeostat.core import Schema
-    from homeostat.loop._declaration import Retrain, System
+    from homeostat.core import Model, Schema
+    from homeostat.loop._declaration import System
+    from homeostat.loop._run import Release
     from homeostat.record import Record, Run
 
-__all__ = ["begin", "history_of", "keep", "live"]
+__all__ = ["history_of", "keep", "live"]
 
 
 def history_of(system: System, clock: Clock) -> History:
@@ -34,36 +36,6 @@ def history_of(system: System, clock: Clock) -> History:
         predicted_at=str(system.schema.predicted_at),
         key=system.schema.key,
     )
-
-
-def begin(
-    system: System,
-    policy: Retrain,
-    history: History,
-    run_: Run,
-    *,
-    release: Version,
-    baseline: Version,
-    watcher: Watcher,
-    publisher: Publisher | None = None,
-) -> Operation:
-    """Put a release into shadow beside the simpler model that it must replace.
-
-    Args:
-        system: The declaration.
-        policy: When and how to retrain.
-        history: Rows and outcomes.
-        run_: Where everything is written.
-        release: The model that was released, as of now.
-        baseline: The model that answers until the release is promoted.
-        watcher: What is watched.
-        publisher: Tells servers what to answer with; None in replay.
-    """
-    operation = Operation(
-        system, policy, history, run_, watcher, baseline, release.until, publisher=publisher
-    )
-    operation.challenge(release, release.until)
-    return operation
 
 
 def keep(
@@ -99,10 +71,29 @@ class Publisher:
     schema: Schema
     _kept: dict[str, str] = field(default_factory=dict, repr=False)  # version -> its reference
 
+    def start(self, model: Model, at: datetime) -> Version:
+        """Have servers answer with the simpler model until the release has shown itself."""
+        baseline = Version("baseline", model, at, "scratch", 0)
+        self.shadow(baseline)
+        self.promote(baseline)
+        return baseline
+
+    def champion(self) -> Version:
+        """Return the version that servers answer with."""
+        artifact = self.record.artifact(f"{self.name}:production")
+        told = artifact.metadata
+        until = datetime.fromisoformat(str(told["until"]))
+        model = package_of(artifact).model
+        return Version(str(told["version"]), model, until, str(told["how"]), 0)
+
     def shadow(self, version: Version) -> None:
         """Keep a version, and have servers score it beside what is live."""
         files = pack(version.model, self.schema, metadata={"version": version.name})
-        metadata = {"version": version.name, "until": version.until.isoformat()}
+        metadata = {
+            "version": version.name,
+            "until": version.until.isoformat(),
+            "how": version.how,
+        }
         made = self.run.make(self.name, "model", files, metadata)
         self._kept[version.name] = made.reference
         direct(self.run, self.name, Plan(challenger=made.reference))
@@ -131,6 +122,9 @@ def live(
 ) -> Operation:
     """Release a model and keep it right: predict, learn, watch, relearn, release.
 
+    Started again, it goes on with the version that is live: no first release is made, what was in
+    shadow is dropped, and windows that passed meanwhile are not looked at again.
+
     Rows and outcomes are read anew from the system's source at every window. What is tried and what
     is live goes to the record, where `homeostat serve` finds it and follows within a second.
 
@@ -150,28 +144,56 @@ def live(
     if not system.schema.key:
         raise SchemaError("Rows that are read anew need a key: give columns the role `key`.")
     opened, now = open_record(record), clock or RealClock()
-    release = run(system, opened, clock=now)
+    earlier = _earlier(opened, system)
+    first = earlier or _first(run(system, opened, clock=now), now.now())
     history, policy = history_of(system, now), system.policy
-    config = {"start": now.now().isoformat(), "policy": policy.name, "how": policy.how}
+    config = {"policy": policy.name, "how": policy.how, **first}
     with opened.start_run("live", policy.name, system=system.name, config=config) as run_:
-        at = now.now()
+        release = package_of(run_.use(first["release"]))
         publisher = Publisher(opened, run_, system.name, release.schema)
-        baseline = Version("baseline", package_of(release.baseline).model, at, "scratch", 0)
-        publisher.shadow(baseline)
-        publisher.promote(baseline)
-        first = Version("v0", package_of(release.model).model, at, "scratch", 0)
         reference = Reference.of(
-            system, history, first.model, start=at, fresh=release.trained_until
+            system,
+            history,
+            release.model,
+            start=datetime.fromisoformat(first["start"]),
+            fresh=datetime.fromisoformat(first["fresh"]),
         )
-        operation = begin(
+        if earlier is None:
+            champion = publisher.start(package_of(run_.use(first["baseline"])).model, now.now())
+        else:
+            champion = publisher.champion()
+        operation = Operation(
             system,
             policy,
             history,
             run_,
-            release=first,
-            baseline=baseline,
-            watcher=Watcher(system.watch, reference),
+            Watcher(system.watch, reference),
+            champion,
+            now.now(),
             publisher=publisher,
         )
+        if earlier is None:
+            operation.challenge(Version("v0", release.model, now.now(), "scratch", 0), now.now())
+        else:
+            operation.resume()
         keep(operation, now, until, refresh=lambda: history_of(system, now))
     return operation
+
+
+def _first(release: Release, at: datetime) -> dict[str, str]:
+    """Return what a later start needs to know of the release that the first one began with."""
+    return {
+        "start": at.isoformat(),
+        "fresh": release.trained_until.isoformat(),
+        "release": release.model.id,
+        "baseline": release.baseline.id,
+    }
+
+
+def _earlier(record: Record, system: System) -> dict[str, str] | None:
+    """Return the same of the last time the system was live, if it ever was."""
+    runs = record.runs("live", system.name)
+    if runs.is_empty():
+        return None
+    config = json.loads(runs["config"][0])
+    return {name: config[name] for name in ("start", "fresh", "release", "baseline")}

@@ -108,6 +108,14 @@ class Operation:
         if self.publisher is not None:
             self.publisher.shadow(challenger)
 
+    def resume(self) -> None:
+        """Go on with a champion that was live before; number versions after it."""
+        self._live_since = self.at
+        number = self.champion.name.removeprefix("v")
+        self.retrains = int(number) if number.isdigit() else 0
+        if self.publisher is not None:
+            self.publisher.end()
+
     def refresh(self, history: History) -> None:
         """Go on with rows and outcomes read anew; answers stay with the rows they belong to."""
         places = history.places_of(self.history)

@@ -20,7 +20,8 @@ from homeostat.core import Engine, Finding, InputError, LocalEngine, SimulatedCl
 from homeostat.data import Profile
 from homeostat.loop._declaration import Retrain, System
 from homeostat.loop._history import History
-from homeostat.loop._live import begin, history_of, keep
+from homeostat.loop._live import history_of, keep
+from homeostat.loop._operation import Operation
 from homeostat.loop._reference import Reference
 from homeostat.loop._run import Release, open_record, package_of, run
 from homeostat.loop._stages import code_digest
@@ -231,15 +232,16 @@ def replay_policy(task: _Task) -> str:
         common = _common(task, record)
         run_.use(task.model)
         run_.use(task.baseline)
-        operation = begin(
+        operation = Operation(
             system,
             policy,
             common.history,
             run_,
-            release=common.release,
-            baseline=common.baseline,
-            watcher=Watcher(system.watch, common.reference, common.seen),
+            Watcher(system.watch, common.reference, common.seen),
+            common.baseline,
+            task.start,
         )
+        operation.challenge(common.release, task.start)
         keep(operation, SimulatedClock(task.start), task.end)
         if task.maps:
             operation.watcher.save(run_, system.name)

@@ -16,7 +16,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat import data, evaluate, features, split
-from homeostat.core import Clock, Finding, Json, Model, RealClock, Schema, Verdict, measure
+from homeostat.core import (
+    Clock,
+    Finding,
+    Json,
+    Model,
+    Policy,
+    RealClock,
+    Schema,
+    Verdict,
+    finding,
+    measure,
+)
 from homeostat.loop._declaration import System
 from homeostat.loop._history import History
 from homeostat.loop._phases import Answers, ladder, phase_rows, slice_rows
@@ -29,6 +40,14 @@ if TYPE_CHECKING:
     from homeostat.split import Splits
 
 CHAMPION = "production"  # the alias that servers follow
+_SOUND = Policy("sound", finding(verdict="fail"), "block")
+#: Too little to judge by is no pass; but a rare slice must not block every release for good.
+_GATES = Policy(
+    "release",
+    finding(verdict="fail") | (finding(verdict="unknown") & ~finding(check="slice.*")),
+    "block",
+)
+
 __all__ = ["Release", "open_record", "package_of", "run"]
 
 ANSWERS = "answers.npz"
@@ -190,7 +209,7 @@ class _Round:
                 "profile",
             )
 
-        self.stages.stage("expect", make, key=self.key, uses=[self.rows], blocks=True)
+        self.stages.stage("expect", make, key=self.key, uses=[self.rows], policy=_SOUND)
 
     def _split(self) -> None:
         schema = self.system.schema
@@ -201,7 +220,7 @@ class _Round:
             return Made(self.splits.summary(), findings)
 
         self.key = (*self.key, self.splits.digest)
-        self.stages.stage("split", make, key=self.key, uses=[self.rows], blocks=True)
+        self.stages.stage("split", make, key=self.key, uses=[self.rows], policy=_SOUND)
 
     def _leaks(self) -> None:
         system = self.system
@@ -216,7 +235,7 @@ class _Round:
             return Made(summary, findings)
 
         key = (*self.key, *system.features, str(system.leak_scan))
-        self.stages.stage("leaks", make, key=key, uses=[self.rows], blocks=True)
+        self.stages.stage("leaks", make, key=key, uses=[self.rows], policy=_SOUND)
 
     def _before_validation(self) -> pl.DataFrame:
         """Return all rows predicted before validation begins, also those without an outcome.
@@ -343,7 +362,7 @@ class _Round:
         fitted = [answer.artifact.id for answer in answers.values()]
         key = (*self.key, best, baseline, *fitted, *gates)
         used = [answers[best].artifact, self.rows]
-        self.stages.stage("gates", make, key=key, uses=used, blocks=True)
+        self.stages.stage("gates", make, key=key, uses=used, policy=_GATES)
 
     def _release(self, answers: Mapping[str, Answers], best: str) -> Artifact:
         chosen = answers[best].artifact

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import homeostat
-from homeostat.core import Cost, Finding, GateError, Json, Verdict, measure, worst
+from homeostat.core import Cost, Finding, GateError, Json, Policy, decide, measure, worst
 
 if TYPE_CHECKING:
     from homeostat.record import Artifact, Record, Run
@@ -25,7 +25,7 @@ def code_digest() -> str:
     root = Path(homeostat.__file__).parent
     digest = sha256()
     for path in sorted(root.rglob("*.py")):
-        if "web" not in path.parts and path.name != "cli.py":
+        if not {"web", "cli"} & set(path.relative_to(root).parts):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -91,7 +91,7 @@ class Stages:
         key: Iterable[str],
         uses: Iterable[Artifact | None] = (),
         name: str = "",
-        blocks: bool = False,
+        policy: Policy | None = None,
     ) -> Stage:
         """Make a stage, or take what an earlier round made from the same inputs.
 
@@ -101,10 +101,10 @@ class Stages:
             key: Digests of everything the work depends on, besides Homeostat's own code.
             uses: Artifacts it reads.
             name: Distinguishes stages of one kind, such as the model.
-            blocks: Whether a finding that fails ends the round.
+            policy: Which findings end the round; None lets all pass.
 
         Raises:
-            GateError: If it blocks and a finding failed; the findings are in the record.
+            GateError: If the policy applies; the findings are in the record.
         """
         label = f"{kind} {name}".strip()
         digest = sha256("\0".join([code_digest(), label, *key]).encode()).hexdigest()
@@ -118,12 +118,11 @@ class Stages:
             self.parent.use(stage.artifact)
         self.findings += stage.findings
         self.all_cached &= stage.cached
-        failed = [found for found in stage.findings if found.verdict is Verdict.FAIL]
-        refused = blocks and bool(failed)
+        refused = [] if policy is None else decide([policy], stage.findings)
         status = "refused" if refused else "cached" if stage.cached else "done"
         self._tell(kind, label, status, stage.summary, cost.wall_s, stage)
         if refused:
-            raise GateError(f"{self.system}: stopped at {label}.", failed)
+            raise GateError(f"{self.system}: stopped at {label}.", refused[0].findings)
         return stage
 
     def _make(

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, Verdict
+from homeostat.core import Finding, InputError, Verdict, suggest
 from homeostat.loop._history import History, moved
 from homeostat.loop._version import Version
 from homeostat.serve import NoWorse, Progress, Rollout, Step, assign
@@ -54,6 +54,12 @@ class Trial:
     _answers: dict[str, Floats] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for guard in self.rollout.guard:
+            if isinstance(guard, NoWorse) and guard.metric not in _LOSSES:
+                raise InputError(
+                    f"The loop guards {' and '.join(_LOSSES)}, not `{guard.metric}`."
+                    f"{suggest(guard.metric, _LOSSES)}"
+                )
         self.progress = self.rollout.begin(
             self.begun, challenger=self.challenger.name, champion=self.champion.name
         )
@@ -95,7 +101,7 @@ class Trial:
         self.compared += len(both)
         self.difference += float((challenger - champion).sum())
         for guard in self.rollout.guard:
-            if isinstance(guard, NoWorse) and guard.metric in _LOSSES:
+            if isinstance(guard, NoWorse):
                 loss = _LOSSES[guard.metric]
                 self.progress.observe(
                     guard.metric,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -70,9 +70,11 @@ class Look:
 
     @property
     def pages(self) -> list[Finding]:
-        """The findings behind alarms that are worth waking a person for."""
+        """The findings behind alarms that are worth waking a person for: as such they fail."""
         told = [a for a in self.alarms if a.severity == "page" and a.change != "closed"]
-        return [alarm.finding for alarm in told]
+        return [
+            replace(alarm.finding, verdict=Verdict.FAIL, summary=alarm.summary) for alarm in told
+        ]
 
 
 @dataclass(slots=True)

@@ -239,7 +239,7 @@ def _described(
 ) -> str:
     text = f"{finding.summary} Since {since:%Y-%m-%d %H:%M %Z}."
     if finding.verdict is Verdict.OK:
-        text = f"Usual for one window, but lasting: {text}"
+        text = f"{finding.check}, small in each window but lasting: {text}"
     if len(subjects) > 1:
         text += f" Likewise {', '.join(subjects[1:])}."
     if symptoms:

@@ -123,7 +123,7 @@ class ConceptShift:
         if p_value is None:
             return Verdict.UNKNOWN, "The reference has too few windows to tell a concept shift"
         if p_value > self.limits.level:
-            return Verdict.OK, "No concept shift"
+            return Verdict.OK, "No more than windows vary by"
         if effect_low > self.limits.margin:
             return Verdict.FAIL, "Concept shift"
         return Verdict.WARN, "Concept shift that costs nothing"

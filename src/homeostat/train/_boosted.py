@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Boosted"]
 
+_FEWEST_FEATURES = 4  # a tree that sees fewer finds no interaction of them
+
 
 class Boosted:
     """Gradient-boosted trees (LightGBM), the same for the same rows, settings and seed.
@@ -43,7 +45,7 @@ class Boosted:
         min_leaf_rows: Fewest rows of a leaf, but never more than a fiftieth of all rows.
         leaf_penalty: L2 penalty on leaf values; it also keeps trees that were added on few rows
             from running away.
-        feature_share: Share of the features that each tree may use.
+        feature_share: Share of the features that each tree may use, and at least four of them.
         bins: Most bins of a feature.
         continue_trees: How many trees :meth:`continue_boosting` adds.
         refit_decay: Weight of a leaf's old value in :meth:`refit`; 0.95 suits weekly
@@ -202,13 +204,14 @@ class Boosted:
     ) -> lightgbm.Booster:
         import lightgbm  # noqa: PLC0415 - a second to import
 
+        fewest = _FEWEST_FEATURES / matrix.shape[1]
         parameters = {
             "objective": "binary",
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": max(1, min(self.min_leaf_rows, label.size // 50)),
             "lambda_l2": self.leaf_penalty,
-            "feature_fraction": self.feature_share,
+            "feature_fraction": min(max(self.feature_share, fewest), 1.0),
             "max_bin": self.bins,
             "num_threads": self.threads,
             "seed": self.seed,
