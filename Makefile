@@ -46,4 +46,6 @@ $(BIN)/pip:
 $(VENV)/.demo $(VENV)/.dev $(VENV)/.bench: $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing homeostat[$*] from pinned versions ..."
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet -e '.[$*]'
+	@$(BIN)/python -c 'import lightgbm' 2>/dev/null \
+		|| { echo "LightGBM needs the OpenMP library of the system: apt install libgomp1"; exit 1; }
 	@touch $@
