@@ -150,9 +150,13 @@ def _operated(record: Record, name: str, runs: pl.DataFrame) -> Stage:
     week = _last_day(record, run) - timedelta(days=7)
     recent = {event.tone for event in alarms if event.at > week}
     verdict = next((verdict for verdict in _BADNESS if verdict in recent), "ok")
-    last = [event.at for event in alarms if event.kind == "alarm"][-1:]
-    summary = f"{counts['alarm']} alarms {where}" + "".join(
-        f", the last on {moment(a)}" for a in last
+    raised = [
+        event.at
+        for event in alarms
+        if event.kind == "alarm" and event.payload.get("change", "opened") == "opened"
+    ]
+    summary = f"{len(raised)} alarms {where}" + "".join(
+        f", the last on {moment(at)}" for at in raised[-1:]
     )
     return Stage(name, status, verdict, f"{summary}.", None, {}, [run])
 
