@@ -234,7 +234,7 @@ def test_what_is_operated_live_is_read_as_the_loop_writes_it(operated, serving):
         assert stages["train"]["findings"] == {"ok": 2}
         assert stages["gates"]["status"] == "refused"
         assert stages["release"]["status"] == "not yet"
-        assert stages["watch"]["summary"] == "3 alarms live, the last on 3 Apr 2013."
+        assert stages["watch"]["summary"] == "2 alarms live, the last on 3 Apr 2013."
         assert stages["watch"]["verdict"] == "fail"
         assert data["alarms_of"] is None
         assert [(one["summary"], one["verdict"]) for one in data["alarms"]] == [
