@@ -163,3 +163,21 @@ def test_started_again_it_goes_on_with_the_version_that_is_live(record):
     assert record.runs("run", system.name).height == 1
     served = record.artifact(f"{system.name}:production")
     assert served.metadata["version"] == first.champion.name
+
+
+def test_started_again_it_goes_on_with_a_version_that_was_promoted_by_hand(record):
+    live(shop(), record, clock=SimulatedClock(day(50)), until=day(52))
+    chosen = run(shop(), record, clock=SimulatedClock(day(52))).model
+    record.alias(chosen, "production")
+    again = live(shop(), record, clock=SimulatedClock(day(52)), until=day(52))
+    assert again.champion.name == chosen.reference
+    assert record.artifact("shop:production").id == chosen.id
+
+
+def test_a_first_start_that_broke_down_does_not_keep_it_from_starting(record, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("homeostat.loop._live.Reference.of", None)
+        with pytest.raises(TypeError):
+            live(shop(), record, clock=SimulatedClock(day(50)), until=day(52))
+    again = live(shop(), record, clock=SimulatedClock(day(50)), until=day(54))
+    assert again.retrains > 0

@@ -123,7 +123,16 @@ def test_a_gate_of_ones_own_is_a_function_that_returns_findings(record, now):
     assert error.findings[0].summary.startswith("logistic was seen on ")
 
 
-def test_a_gate_that_cannot_tell_says_unknown_and_not_ok(record, now):
+def test_a_gate_that_cannot_tell_refuses_the_release(record, now):
+    def clueless(_context):
+        return [Finding(check="gate.own", subject="model", verdict="unknown", summary="No idea.")]
+
+    error, stage = refused(record, shop(gates=[clueless]), now)
+    assert (stage["status"], stage["verdict"]) == ("refused", "unknown")
+    assert error.findings[0].summary == "No idea."
+
+
+def test_rare_slices_are_unknown_and_not_ok_but_do_not_block(record, now):
     release = run(shop(gates=[slices_at_least(min_auc=0.6, minimum=10_000)]), record, clock=now)
     [gates] = record.runs("gates", parent=release.run_id)["id"]
     found = record.found(gates)

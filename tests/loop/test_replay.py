@@ -5,10 +5,11 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from shop import MOVES, day, happened, iso, never, often, orders, rollout, shop, shown
 
+from homeostat.adapt import every
 from homeostat.core import LocalEngine, SimulatedClock
 from homeostat.loop import Retrain, freshness, replay, run
 from homeostat.record import Record
@@ -60,12 +61,18 @@ def decided(record, run_id, by):
     ]
 
 
-@settings(max_examples=5)
-@given(hour=st.integers(1, 24 * (QUICK[1] - QUICK[0]) - 1), seed=st.integers(0, 2**32 - 1))
-def test_nothing_is_used_before_it_is_known(quick, hour, seed):
-    cut = day(QUICK[0]) + timedelta(hours=hour)
-    told = replay_quickly(quick, shop(), often())
-    otherwise = replay_quickly(quick, shop(other_future(cut, seed)), often())
+@settings(max_examples=5, phases=[Phase.generate])
+@given(
+    number=st.integers(QUICK[0] + 1, QUICK[1] - 1),
+    minutes=st.integers(1, 600),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_nothing_is_used_before_it_is_known(quick, number, minutes, seed):
+    """The cut comes soon after a day's end, when outcomes of its orders are still to come."""
+    cut = day(number) + timedelta(minutes=minutes)
+    policy = often("daily", when=[every("1d")], release=rollout(canary=()))
+    told = replay_quickly(quick, shop(), policy)
+    otherwise = replay_quickly(quick, shop(other_future(cut, seed)), policy)
     before = rows_between(day(0), cut)["index"].to_numpy()
     one, other = shown(quick, told), shown(quick, otherwise)
     assert np.array_equal(one[before], other[before], equal_nan=True)

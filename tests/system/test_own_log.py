@@ -112,7 +112,7 @@ def test_a_system_over_its_servers_log_learns_what_the_served_model_missed(serve
         schema=SCHEMA,
         outcome=OUTCOME,
         features=FEATURES,
-        split=by_time(validation="6d", test="5d", gap="1d"),
+        split=by_time(validation="6d", test="8d", gap="1d"),
         models={"majority": Majority, "logistic": Logistic},
         gates=[beats("majority")],
         retrain=Retrain(model=Logistic),

@@ -198,7 +198,7 @@ def _freshness(system: System, record: Record, told: Console) -> None:
     """Ask what age alone costs a model, with the amount of training data held fixed."""
     told.print("[bold]5. What freshness is worth[/], the amount of training data held fixed")
     end = datetime.fromisoformat(PERIOD[1]).replace(tzinfo=UTC)
-    said = freshness(system, record, end, model=partial(Boosted, trees=40, threads=2))
+    said = freshness(system, record, end, model=partial(Boosted, trees=40))
     told.print(f"   {said}\n")
 
 

@@ -78,13 +78,14 @@ class Publisher:
         self.promote(baseline)
         return baseline
 
-    def champion(self) -> Version:
-        """Return the version that servers answer with."""
+    def champion(self, at: datetime) -> Version:
+        """Return the version that servers answer with: one of ours, or a round's release."""
         artifact = self.record.artifact(f"{self.name}:production")
-        told = artifact.metadata
-        until = datetime.fromisoformat(str(told["until"]))
-        model = package_of(artifact).model
-        return Version(str(told["version"]), model, until, str(told["how"]), 0)
+        package = package_of(artifact)
+        told = {**package.manifest["metadata"], **artifact.metadata}
+        until = told.get("until") or told.get("trained_until") or at.isoformat()
+        name, how = told.get("version", artifact.reference), told.get("how", "scratch")
+        return Version(str(name), package.model, datetime.fromisoformat(str(until)), str(how), 0)
 
     def shadow(self, version: Version) -> None:
         """Keep a version, and have servers score it beside what is live."""
@@ -161,7 +162,7 @@ def live(
         if earlier is None:
             champion = publisher.start(package_of(run_.use(first["baseline"])).model, now.now())
         else:
-            champion = publisher.champion()
+            champion = publisher.champion(now.now())
         operation = Operation(
             system,
             policy,
