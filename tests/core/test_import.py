@@ -23,7 +23,11 @@ def test_importing_homeostat_pulls_in_nothing_heavy(statement):
 def test_every_public_name_is_reachable_from_the_package():
     import homeostat
 
-    for name in homeostat.__all__:
+    assert homeostat.run is None
+    for name in set(homeostat.__all__) - {"run", "config", "summary"}:
         assert getattr(homeostat, name) is not None
+    for name in ("config", "summary"):
+        with pytest.raises(homeostat.core.RecordError, match=r"call homeostat\.init\(\) before"):
+            getattr(homeostat, name)
     with pytest.raises(AttributeError, match="Did you mean `System`"):
         homeostat.Sytem  # noqa: B018 - the access is what is tested

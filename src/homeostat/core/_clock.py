@@ -32,15 +32,17 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The system's clock: it runs the loop live."""
+    """The system's clock: it runs the loop live.
+
+    Attributes:
+        time_ns: Returns nanoseconds since 1970, UTC.
+    """
+
+    time_ns = staticmethod(time.time_ns)
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""
         return datetime.now(UTC)
-
-    def time_ns(self) -> int:
-        """Return nanoseconds since 1970, UTC."""
-        return time.time_ns()
 
     def sleep_until(self, instant: datetime) -> None:
         """Sleep until ``instant``; return at once if it has passed."""

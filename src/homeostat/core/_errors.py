@@ -17,7 +17,6 @@ Each message is a sentence: what must hold, what was got, what to do.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -118,6 +117,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
         >>> suggest("dep_dely", ["dep_delay", "arr_delay"])
         ' Did you mean `dep_delay`?'
     """
+    import difflib  # noqa: PLC0415 - only where something went wrong
+
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:
