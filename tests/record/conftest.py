@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+from postgres import each_index, postgres  # noqa: F401 - fixtures
 
 SMALL_DISK_BYTES = 2 << 20
 

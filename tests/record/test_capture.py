@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+import zipfile
 
 import polars as pl
 import pytest
 
 from homeostat.core import measure
 from homeostat.record import Record, capture_code, capture_environment
-from homeostat.record._capture import command
+from homeostat.record._hide import command
+from homeostat.record._pack import unpack
 
 SECRET = "hunter2-correct-horse-battery"
 
@@ -118,6 +120,11 @@ def test_a_secret_in_environment_arguments_or_code_is_nowhere_in_the_record(tree
     )  # fmt: skip
     files = [path for path in (tmp_path / "record").rglob("*") if path.is_file()]
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+    packs = [
+        file for path in files if zipfile.is_zipfile(path) for file in unpack(path.read_bytes())
+    ]
+    assert {"settings.py", "script.py"} <= {file.path for file in packs}
+    assert not [file for file in packs if SECRET.encode() in file.content]
     with Record(tmp_path / "record") as record:
         info = record.run(record.runs()["id"][0])
     assert info.environment.variables == {"TZ": "UTC"}
@@ -160,8 +167,9 @@ def test_runs_of_one_process_share_one_capture(tmp_path):
         assert first.code == second.code
         assert first.environment == second.environment
         assert first.environment.packages
+        packs = {tree.base for tree in first.code.trees} | {one.changes for one in first.code.trees}
         blobs = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
-        assert len(blobs) == 2
+        assert len(blobs) == 2 + len(packs - {None})
 
 
 def test_a_run_in_a_forked_child_is_captured_too(tmp_path):
@@ -188,6 +196,7 @@ def test_a_captured_content_gone_bad_hides_no_run(tmp_path):
     with Record(tmp_path) as record:
         with record.start_run("train") as run:
             pass
+        assert record.run(run.id).code is not None
         for path in (tmp_path / "blobs").rglob("*"):
             if path.is_file():
                 path.chmod(0o644)
@@ -200,7 +209,7 @@ def test_a_captured_content_gone_bad_hides_no_run(tmp_path):
 
 def test_what_cannot_be_captured_is_told_and_ends_no_run(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "homeostat.record._ledger.capture_environment", lambda: {}["no packages here"]
+        "homeostat.record._capture.capture_environment", lambda: {}["no packages here"]
     )
     with Record(tmp_path) as record:
         with record.start_run("train") as run:

@@ -6,6 +6,8 @@ from homeostat.core import Finding, NotFoundError
 from homeostat.record import Record
 from homeostat.record._tables import Kind
 
+pytestmark = pytest.mark.usefixtures("each_index")
+
 
 @pytest.fixture
 def record(tmp_path):
@@ -38,7 +40,7 @@ def story(record):
                                   summary="Off by 0.06."))  # fmt: skip
         with record.start_run("ingest", "unrelated") as other:
             other.make("unrelated", "dataset", {"rows": b"?"})
-        names["features"] = record.runs("features")["id"][0]
+        names["features"] = record.runs(kind="features")["id"][0]
     return names | {"parent": parent.id, "train": train.id, "evaluate": evaluate.id}
 
 

@@ -26,6 +26,8 @@ from homeostat.core import (
 )
 from homeostat.record import Record, Run
 
+pytestmark = pytest.mark.usefixtures("each_index")
+
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
 
 
@@ -64,11 +66,11 @@ def test_runs_come_newest_first_and_are_filtered(record):
         record.start_run(kind, name, system=system).finish()
     record.start_run("train", "d", system="x").finish("failed", "No rows.")
     assert record.runs()["name"].to_list() == ["d", "c", "b", "a"]
-    assert record.runs("train", "x")["name"].to_list() == ["d", "a"]
+    assert record.runs(kind="train", system="x")["name"].to_list() == ["d", "a"]
     assert record.runs(name="b")["system"].to_list() == ["y"]
     failed = record.runs(status="failed")
     assert failed.select("name", "error").rows() == [("d", "No rows.")]
-    assert record.runs("absent").is_empty()
+    assert record.runs(kind="absent").is_empty()
     assert record.runs().schema["started"] == pl.Datetime("us", "UTC")
 
 
@@ -147,11 +149,9 @@ def test_nothing_can_be_added_to_a_run_that_is_finished(record):
         lambda: run.make("model", "model", {"f": b""}),
         run.finish,
     ):
-        with pytest.raises(
-            RecordError, match=r"has finished, so nothing can be added to it: start"
-        ):
+        with pytest.raises(RecordError, match=r"has finished, so nothing can be added to it: go"):
             act()
-    with pytest.raises(InputError, match="'finished' or 'failed', got 'done'"):
+    with pytest.raises(InputError, match="'failed' or 'crashed', got 'done'"):
         record.start_run("train").finish("done")
 
 
@@ -295,7 +295,7 @@ def test_names_are_data_whatever_they_hold(record):
     evil = "../../etc/passwd'; DROP TABLE starts; -- \0 \N{SNOWMAN} {{ 7*7 }} <script>"
     with record.start_run(evil, evil, system=evil) as run:
         run.event(evil, {evil: evil})
-    assert record.runs(evil, evil, name=evil)["id"].to_list() == [run.id]
+    assert record.runs(kind=evil, system=evil, name=evil)["id"].to_list() == [run.id]
     assert record.events(evil)["payload"].to_list() == [
         json.dumps({evil: evil}, ensure_ascii=False, separators=(",", ":"))
     ]

@@ -193,7 +193,7 @@ def _first(release: Release, at: datetime) -> dict[str, str]:
 
 def _earlier(record: Record, system: System) -> dict[str, str] | None:
     """Return the same of the last time the system was live, if it ever was."""
-    runs = record.runs("live", system.name)
+    runs = record.runs(kind="live", system=system.name)
     if runs.is_empty():
         return None
     config = json.loads(runs["config"][0])

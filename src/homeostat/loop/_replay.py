@@ -174,7 +174,9 @@ def _tasks(
 
 def _earlier(record: Record, task: _Task) -> str | None:
     """Return the finished run that replayed the same policy over the same history."""
-    runs = record.runs("replay", task.system.name, name=task.policy.name, status="finished")
+    runs = record.runs(
+        kind="replay", system=task.system.name, name=task.policy.name, status="finished"
+    )
     for run_id, config in runs.select("id", "config").iter_rows():
         if json.loads(config).get("key") == task.key:
             return str(run_id)

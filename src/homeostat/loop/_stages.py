@@ -154,7 +154,7 @@ class Stages:
 
     def _earlier(self, kind: str, digest: str, name: str) -> Stage | None:
         """Find the finished run that made this stage from the same inputs."""
-        finished = self.record.runs(kind, self.system, status="finished")
+        finished = self.record.runs(kind=kind, system=self.system, status="finished")
         for run_id, config in finished.select("id", "config").iter_rows():
             if json.loads(config).get("key") == digest:
                 made = self.record.run(run_id).made

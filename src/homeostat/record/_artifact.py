@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
-from homeostat.core import InputError, Json, NotFoundError, suggest
+from homeostat.core import Finding, Json, NotFoundError, suggest
+from homeostat.record._artifact_check import check_artifact
+from homeostat.record._artifact_download import download, fetch
 from homeostat.record._blobs import BlobStore
 from homeostat.record._index import Index
-from homeostat.record._json import plain, to_bytes
-from homeostat.record._time import instant
+from homeostat.record._json import to_bytes
+from homeostat.record._lineage import Lineage, Node, neighbours, trace
+from homeostat.record._reference import Reference
+from homeostat.record._reference_target import read_target
 
-__all__ = ["Artifact", "artifact_id", "checked_alias", "checked_text", "find_artifact"]
+__all__ = ["Artifact", "Entry", "artifact_id"]
 
-_VERSION = re.compile(r"v\d+")
-"""How a version is written; no alias may look like one."""
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of an artifact, or of a draft of one.
+
+    Args:
+        name: Its path within the artifact.
+        size: Its bytes; None where that is not known.
+        sha256: Of its content, in hex; empty where that is not known.
+        reference: Where it is kept, if not in the record.
+    """
+
+    name: str
+    size: int | None
+    sha256: str
+    reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +49,14 @@ class Artifact:
         version: 0, 1, 2, ... in the order the contents of this name were first made.
         id: SHA-256, in hex, of type, name and content.
         aliases: Names that point to this version now.
-        metadata: What its maker said of it, at the first making.
-        files: SHA-256 of each file, by the file's name.
-        sizes: Bytes of each file.
+        metadata: What its maker said of it, at the first making, or whoever amended it.
+        files: SHA-256 of each file that the record keeps, by the file's name.
+        sizes: Bytes of each of them.
         run: Id of the run that first made it.
         made: When.
+        description: What it is, in words.
+        expires: From when on it may be collected if no alias points to it; None is never.
+        references: Files that are kept elsewhere, by their name.
     """
 
     name: str
@@ -50,6 +70,10 @@ class Artifact:
     run: str
     made: datetime
     blobs: BlobStore = field(repr=False, compare=False)
+    index: Index = field(repr=False, compare=False)
+    description: str = ""
+    expires: datetime | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -58,108 +82,121 @@ class Artifact:
 
     @property
     def size_bytes(self) -> int:
-        """Size of all files together."""
+        """Size of all files that the record keeps, together."""
         return sum(self.sizes.values())
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All its files, also those kept elsewhere, by name."""
+        kept = [Entry(name, self.sizes[name], sha256) for name, sha256 in self.files.items()]
+        elsewhere = [
+            Entry(name, one.size, one.digest, one) for name, one in self.references.items()
+        ]
+        return tuple(sorted([*kept, *elsewhere], key=lambda entry: entry.name))
+
+    def get_entry(self, filename: str) -> Entry:
+        """Return one of its files; raises NotFoundError if it has none of that name."""
+        self._must_have(filename)
+        return next(entry for entry in self.entries if entry.name == filename)
+
     def read(self, filename: str) -> bytes:
-        """Return the content of one file, verified.
+        """Return the content of one file, verified; also of one that is kept elsewhere.
 
         Raises:
-            NotFoundError: If the artifact has no such file.
-            CorruptionError: If the content no longer matches its digest.
+            NotFoundError: If the artifact has no such file, or its content is gone.
+            CorruptionError: If the content no longer matches its digest (elsewhere: its ETag).
         """
-        return self.blobs.get(self._digest(filename))
+        return b"".join(self.chunks(filename))
+
+    def chunks(self, filename: str) -> Iterator[bytes]:
+        """Yield the content of one file piece by piece; raises as `read`, at the end.
+
+        What was taken in must be thrown away if the end is an error.
+        """
+        self._must_have(filename)
+        if filename in self.references:
+            return read_target(self.references[filename])
+        return self.blobs.chunks(self.files[filename])
 
     def path(self, filename: str) -> Path:
         """Return a read-only file with the content, verified just now; raises as `read`.
 
-        The file is named by its digest, without the suffix of ``filename``.
+        The file is named by its digest, without the suffix of ``filename``. A file kept elsewhere
+        is fetched; its copy in the record stays for as long as an unnamed content does.
         """
-        return self.blobs.path(self._digest(filename))
+        self._must_have(filename)
+        if filename in self.references:
+            return self.blobs.path(self.blobs.put(self.read(filename)).sha256)
+        return self.blobs.path(self.files[filename])
 
-    def _digest(self, filename: str) -> str:
-        if filename not in self.files:
+    def download(
+        self, root: str | Path | None = None, *, path_prefix: str = "", parallel: int = 8
+    ) -> Path:
+        """Write its files to a folder, and return the folder.
+
+        Each file is verified before it gets its name; one that is there already with the same
+        content is left alone.
+
+        Args:
+            root: The folder, made if absent; ``artifacts/name:v3`` unless told.
+            path_prefix: Only files whose name starts so.
+            parallel: How many at once.
+
+        Raises:
+            InputError: If a file's name leads outside the folder; then nothing is written.
+            CorruptionError: If a content no longer matches its digest or ETag.
+            StorageError: If the disk refuses, or a target cannot be reached.
+        """
+        return download(self, root, path_prefix=path_prefix, parallel=parallel)
+
+    def get_path(self, filename: str, root: str | Path | None = None) -> Path:
+        """Write one file below a folder, under its own name; raises as `download`.
+
+        Args:
+            filename: Of the file.
+            root: As for `download`.
+        """
+        self._must_have(filename)
+        return fetch(self, filename, root)
+
+    def verify(self, *, references: bool = True) -> list[Finding]:
+        """Read every file again; what differs from what was made is a failure.
+
+        Args:
+            references: Whether to read the files kept elsewhere too.
+        """
+        return check_artifact(self, references=references)
+
+    def lineage(self) -> Lineage:
+        """Return where it came from and what came of it, as far as the record knows."""
+        return trace(self.index, self.id)
+
+    def made_by(self) -> tuple[Node, ...]:
+        """Return the runs that made this content."""
+        return neighbours(self.index, self.id, "made")
+
+    def used_by(self) -> tuple[Node, ...]:
+        """Return the runs that read it."""
+        return neighbours(self.index, self.id, "used")
+
+    def _must_have(self, filename: str) -> None:
+        if filename not in self.files and filename not in self.references:
+            known = [*self.files, *self.references]
             raise NotFoundError(
-                f"{self.reference} has no file `{filename}`.{suggest(filename, self.files)}"
+                f"{self.reference} has no file `{filename}`.{suggest(filename, known)}"
             )
-        return self.files[filename]
 
 
-def artifact_id(type_: str, name: str, digests: Mapping[str, str]) -> str:
-    """Return the SHA-256 that names a content: type, name, and each file's name and digest."""
-    content: Json = [type_, name, sorted([file, digest] for file, digest in digests.items())]
-    return hashlib.sha256(to_bytes(content)).hexdigest()
+def artifact_id(
+    type_: str, name: str, digests: Mapping[str, str], references: Mapping[str, Reference]
+) -> str:
+    """Return the SHA-256 that names a content.
 
-
-def checked_text(value: object, what: str) -> str:
-    """Return a name as it is kept; refuse what is no name."""
-    if not isinstance(value, str) or not value:
-        raise InputError(f"{what} must be a text that is not empty, got {value!r}.")
-    return str(plain(value, what))
-
-
-def checked_alias(value: object) -> str:
-    """Return an alias; refuse what reads as a version, or holds the colon that sets it off."""
-    alias = checked_text(value, "An alias")
-    if alias == "latest" or ":" in alias or _VERSION.fullmatch(alias):
-        raise InputError(
-            f"An alias must not be 'latest', look like a version or hold a colon, got {alias!r}."
-        )
-    return alias
-
-
-def find_artifact(index: Index, blobs: BlobStore, reference: str) -> Artifact:
-    """Return the artifact that a reference names.
-
-    Args:
-        index: Where to look; it is brought up to date first.
-        blobs: Where the content is.
-        reference: ``"name"`` (the latest version), ``"name:latest"``, ``"name:v3"``,
-            ``"name:alias"``, or an id.
-
-    Raises:
-        NotFoundError: If there is none; the nearest name is suggested.
+    It covers type, name, and each file's name and digest; of a file kept elsewhere its address
+    too.
     """
-    index.refresh()
-    if index.rows("SELECT 1 FROM versions WHERE artifact = ?", (reference,)):
-        return _load(index, blobs, reference)
-    name, colon, selector = reference.partition(":")
-    versions = dict(
-        index.rows("SELECT version, artifact FROM versions WHERE name = ? ORDER BY 1", (name,))
-    )
-    if not versions:
-        names = [row[0] for row in index.rows("SELECT DISTINCT name FROM versions")]
-        raise NotFoundError(f"The record has no artifact `{name}`.{suggest(name, names)}")
-    known = {f"v{version}": id_ for version, id_ in versions.items()}
-    known |= dict(index.rows("SELECT alias, artifact FROM aliases WHERE name = ?", (name,)))
-    known["latest"] = versions[max(versions)]
-    chosen = known.get(selector if colon else "latest")
-    if chosen is None:
-        raise NotFoundError(
-            f"Artifact `{name}` has no version or alias `{selector}`.{suggest(selector, known)}"
-        )
-    return _load(index, blobs, chosen)
-
-
-def _load(index: Index, blobs: BlobStore, id_: str) -> Artifact:
-    [(name, type_, version, files, metadata, run, time), *_] = index.rows(
-        "SELECT name, type, version, files, metadata, run, time FROM versions WHERE artifact = ?",
-        (id_,),
-    )
-    aliases = index.rows(
-        "SELECT alias FROM aliases WHERE name = ? AND artifact = ? ORDER BY 1", (name, id_)
-    )
-    parts = json.loads(files)
-    return Artifact(
-        name=name,
-        type=type_,
-        version=version,
-        id=id_,
-        aliases=tuple(alias for (alias,) in aliases),
-        metadata=json.loads(metadata),
-        files={file: part["sha256"] for file, part in parts.items()},
-        sizes={file: part["size"] for file, part in parts.items()},
-        run=run,
-        made=instant(time),
-        blobs=blobs,
-    )
+    kept = sorted([file, digest] for file, digest in digests.items())
+    elsewhere = sorted([file, one.uri, one.identity] for file, one in references.items())
+    content: list[Json] = [type_, name, cast("Json", kept)]
+    content += [cast("Json", elsewhere)] if elsewhere else []
+    return hashlib.sha256(to_bytes(content)).hexdigest()

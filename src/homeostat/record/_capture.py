@@ -1,47 +1,55 @@
-"""What code ran, how it was called, and on what: enough to do it again, and no secrets."""
+"""What code ran and how it was called: enough to do it again, and no secrets."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-import socket
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from importlib import metadata
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from homeostat.core import Json
-
-__all__ = ["Code", "Environment", "capture_code", "capture_environment", "command"]
-
-_GIT_WAIT_S = 20.0
-_MAX_PATCH_BYTES = 8 << 20
-_ALLOWED = (
-    "CUDA_VISIBLE_DEVICES", "LANG", "LC_ALL", "LOCAL_RANK", "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS",
-    "PYTHONHASHSEED", "RANK", "RAYON_NUM_THREADS", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_ID", "TZ",
-    "WORLD_SIZE",
-)  # fmt: skip
-"""The only environment variables that are ever kept."""
-_SECRET_FILES = ("**/.env*", "**/*.pem", "**/*.key", "**/id_rsa*", "**/*secret*", "**/*credential*")
-_TELLTALE = r"(?:api[_-]?key|token|secret|passw(?:or)?d|credential)[\w.-]{0,40}"
-_SECRET_ARGUMENT = re.compile(rf"(?i)^(-*[\w.-]*{_TELLTALE})(=.*)?$", re.DOTALL)
-_SECRET_TEXT = re.compile(
-    rf"""(?ix)
-    (?P<quoted> {_TELLTALE} ["']? \s{{0,9}} [:=] \s{{0,9}} ["'] ) [^"'\n]{{6,}} (?=["'])
-    | (?P<shell> (?-i: API_KEY|TOKEN|SECRET|PASSWORD) [A-Z_]{{0,40}} = ) [^\s"']{{6,}}
-    | (?P<url> ://[^/\s:@]{{0,99}} : ) [^/\s@]+ (?=@)
-    | \b AKIA[0-9A-Z]{{16}}
-    | \b gh[pousr]_\w{{20,}}
-    | \b sk-[\w-]{{20,}}
-    | \b xox[abprs]-[\w-]{{10,}}
-    """
+from homeostat.record._blobs import BlobStore
+from homeostat.record._environment import (
+    Environment,
+    capture_environment,
+    editable_folders,
+    without_login,
 )
-_HIDDEN = "[hidden]"
+from homeostat.record._git import git_text
+from homeostat.record._hide import SECRET_FILES, command, hide_text
+from homeostat.record._invocation import Invocation, capture_invocation, project_folder
+from homeostat.record._modules import (
+    cells_tree,
+    executed_cells,
+    import_paths,
+    is_tool,
+    modules_tree,
+)
+from homeostat.record._shadow import Shadow, shadow_of
+from homeostat.record._snapshot import (
+    Noted,
+    Tree,
+    keep_tree,
+    nested_places,
+    note_tree,
+    shown_path,
+    status,
+)
+from homeostat.record._started import Start
+
+__all__ = [
+    "Code",
+    "Environment",
+    "Start",
+    "capture_code",
+    "capture_environment",
+    "command",
+]
+
+_MAX_PATCH_BYTES = 8 << 20
+_MAX_NAMES = 1000
+_NESTED = 4
+"""How deep repositories in repositories are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,15 @@ class Code:
         commit: The git commit that was checked out; None outside git, or before the first one.
         branch: Its branch; None where the commit is detached.
         dirty: Whether tracked files differed from the commit, or there were untracked ones.
-        patch: What to apply to the commit, from `git diff`; what looks like a secret is hidden.
-        untracked: Files that git did not know and does not ignore; only their names are kept.
+        patch: What to apply to the commit, for people to read; what looks like a secret is
+            hidden. It is derived from the trees, which are the code.
+        untracked: Files that git did not know and does not ignore.
         note: What is missing here, and why; empty where nothing is.
+        remotes: URL of each git remote, by name, without logins.
+        trees: The files themselves, as contents of the record: the project, and whatever else
+            was run from its sources.
+        changed_later: Files that were written after the run started and before they were read.
+        invocation: How the process was called; None in old records.
     """
 
     commit: str | None
@@ -63,6 +77,10 @@ class Code:
     patch: str = field(repr=False)
     untracked: tuple[str, ...] = field(repr=False)
     note: str = ""
+    remotes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trees: tuple[Tree, ...] = field(default=(), repr=False)
+    changed_later: tuple[str, ...] = field(default=(), repr=False)
+    invocation: Invocation | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Json]:
         """Return it as a plain JSON object."""
@@ -70,146 +88,164 @@ class Code:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild from :meth:`to_json`."""
-        return cls(**{**data, "untracked": tuple(data["untracked"])})
+        """Rebuild from :meth:`to_json`; unknown keys are ignored, new ones may be absent."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        for name in ("untracked", "changed_later"):
+            known[name] = tuple(known.get(name, ()))
+        known["trees"] = tuple(Tree.from_json(tree) for tree in known.get("trees", ()))
+        if known.get("invocation") is not None:
+            known["invocation"] = Invocation.from_json(known["invocation"])
+        return cls(**known)
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What a run ran on.
+def capture_code(
+    folder: str | Path | None = None, *, blobs: BlobStore | None = None, start: Start | None = None
+) -> Code:
+    """Return the code of this process: commit, changes, whole trees of files, how it was called.
 
-    Args:
-        python: Version of Python.
-        executable: Path of its interpreter.
-        platform: Operating system and machine, in words.
-        host: Name of the machine.
-        cpus: Processors of the machine.
-        usable_cpus: Processors this process may use.
-        variables: Environment variables of a short list of harmless ones (threads, seeds, time
-            zone, ranks); no other is ever kept.
-        packages: Version of each installed distribution, by name.
-    """
-
-    python: str
-    executable: str
-    platform: str
-    host: str
-    cpus: int
-    usable_cpus: int
-    variables: Mapping[str, str]
-    packages: Mapping[str, str] = field(repr=False)
-
-    def to_json(self) -> dict[str, Json]:
-        """Return it as a plain JSON object."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild from :meth:`to_json`."""
-        return cls(**data)
-
-
-def capture_code(folder: str | Path = ".") -> Code:
-    """Return commit, branch, uncommitted changes and untracked names of a git work tree.
+    Nothing of the user's is touched: git works on a copy of the index, and new objects go to a
+    temporary folder. The state of a git tree is noted first, in some 50 ms, and its contents are
+    copied from there, so what is edited meanwhile does not matter.
 
     Args:
-        folder: A folder in the work tree; the current one unless told.
+        folder: A folder of the project; the script's, or else the current one, unless told.
+        blobs: Where the files are kept; None keeps no files.
+        start: What was noted as the run started; now, unless told.
 
     Example:
         >>> capture_code("/").commit is None
         True
     """
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None:
-        return Code(None, None, dirty=False, patch="", untracked=(), note="There is no git here.")
-    root = top.strip()
-    commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
-    hidden = [f":(exclude,glob,icase){pattern}" for pattern in _SECRET_FILES]
-    patch = _git(root, "diff", "--binary", "--no-ext-diff", "HEAD", "--", ".", *hidden) or ""
-    status = _git(root, "status", "--porcelain", "-z", "--untracked-files=all") or ""
-    entries = [entry for entry in status.split("\0") if entry]
-    untracked = tuple(sorted(entry[3:] for entry in entries if entry.startswith("?? ")))
-    note = ""
-    if len(patch.encode()) > _MAX_PATCH_BYTES:
-        patch, note = "", f"The patch is left out: it exceeds {_MAX_PATCH_BYTES >> 20} MiB."
-    patch, hidden_count = _SECRET_TEXT.subn(_hide, patch)
-    if hidden_count:
-        note = f"The patch lacks {hidden_count} texts that look like secrets."
+    start = start or Start.now()
+    place = project_folder(Path(start.folder)) if folder is None else Path(folder)
+    code = _project(place, blobs, start)
+    invocation = capture_invocation(start.folder, start.random)
+    if blobs is not None:
+        others = [
+            *_elsewhere(code.trees, blobs, invocation.script),
+            *cells_tree(blobs, executed_cells()),
+        ]
+        code = replace(code, trees=(*code.trees, *others))
+    return replace(code, invocation=invocation, note=_note(code))
+
+
+def _project(folder: Path, blobs: BlobStore | None, start: Start) -> Code:
+    top = git_text(folder, "rev-parse", "--show-toplevel")
+    if top:
+        with shadow_of(Path(top)) as shadow:
+            if shadow is not None:
+                return _of_git(shadow, blobs, start)
+    trees = () if blobs is None else (modules_tree(folder.resolve(), blobs, ""),)
+    note = "There is no git here."
+    return Code(None, None, dirty=False, patch="", untracked=(), note=note, trees=trees)
+
+
+def _of_git(shadow: Shadow, blobs: BlobStore | None, start: Start) -> Code:
+    avoid = None if blobs is None else blobs.folder.parent.resolve()
+    changed, untracked = status(shadow.root, avoid)
+    later = [path for path in changed if _written_after(shadow.root / path, start.time_ns)]
+    noted = note_tree(shadow, changed)
+    patch, note = ("", "Git could not note the tree.") if noted is None else _patch(shadow, noted)
+    trees = [] if noted is None or blobs is None else _keep(shadow, blobs, "", noted, changed)
     return Code(
-        commit=commit.strip() if commit else None,
-        branch=branch.strip() if branch else None,
-        dirty=bool(entries),
+        commit=shadow.head,
+        branch=git_text(shadow.root, "symbolic-ref", "--quiet", "--short", "HEAD"),
+        dirty=bool(changed),
         patch=patch,
-        untracked=untracked,
+        untracked=tuple(map(shown_path, untracked[:_MAX_NAMES])),
         note=note,
+        remotes=_remotes(shadow.root),
+        trees=tuple(trees),
+        changed_later=tuple(map(shown_path, later[:_MAX_NAMES])),
     )
 
 
-def capture_environment() -> Environment:
-    """Return Python, packages, host, processors, and a few harmless environment variables.
-
-    Example:
-        >>> "homeostat" in capture_environment().packages
-        True
-    """
-    return Environment(
-        python=platform.python_version(),
-        executable=sys.executable,
-        platform=platform.platform(),
-        host=socket.gethostname(),
-        cpus=os.cpu_count() or 1,
-        usable_cpus=len(os.sched_getaffinity(0)),
-        variables={name: os.environ[name] for name in _ALLOWED if name in os.environ},
-        packages=dict(sorted(_packages(metadata.distributions()))),
-    )
+def _keep(
+    shadow: Shadow, blobs: BlobStore, place: str, noted: Noted, changed: Iterable[str]
+) -> list[Tree]:
+    """Keep a work tree and the repositories inside of it."""
+    kept = [keep_tree(shadow, blobs, place, noted)]
+    if place.count("//") < _NESTED:
+        for path in nested_places(shadow, noted, changed):
+            kept += _keep_other(shadow.root / path, blobs, f"{place}/{path}" if place else path)
+    return kept
 
 
-def command(arguments: Iterable[str]) -> list[str]:
-    """Return a command line with the values of arguments that are named as secrets hidden.
+def _keep_other(folder: Path, blobs: BlobStore, place: str) -> list[Tree]:
+    """Keep another work tree than the project's; nothing where git refuses."""
+    top = git_text(folder, "rev-parse", "--show-toplevel")
+    if not top:
+        return [modules_tree(folder, blobs, place)]
+    with shadow_of(Path(top)) as shadow:
+        changed, _ = ([], []) if shadow is None else status(shadow.root, None)
+        noted = None if shadow is None else note_tree(shadow, changed)
+        if shadow is None or noted is None:
+            return []
+        return _keep(shadow, blobs, place, noted, changed)
 
-    Example:
-        >>> command(["train.py", "--api-key=abc", "--password", "xyz", "--rows", "5"])
-        ['train.py', '--api-key=[hidden]', '--password', '[hidden]', '--rows', '5']
-    """
-    shown: list[str] = []
-    hide_next = False
-    for argument in arguments:
-        named = _SECRET_ARGUMENT.match(argument)
-        if hide_next and not argument.startswith("-"):
-            shown.append(_HIDDEN)
-            hide_next = False
+
+def _elsewhere(trees: Iterable[Tree], blobs: BlobStore, script: str | None) -> list[Tree]:
+    """Keep what runs from its sources and lies outside of the project."""
+    found: list[Tree] = []
+    places = {f"editable:{name}": folder for name, folder in editable_folders().items()}
+    if script is not None:
+        places = {"script": Path(script).parent} | places
+    for place, folder in places.items():
+        held = [Path(tree.folder) for tree in (*trees, *found)]
+        if (
+            not folder.is_dir()
+            or any(folder.is_relative_to(one) for one in held)
+            or is_tool(folder)
+        ):
             continue
-        if named and named[2] is not None:
-            shown.append(f"{named[1]}={_HIDDEN}")
-        else:
-            shown.append(_SECRET_TEXT.sub(_hide, argument))
-        hide_next = named is not None and named[2] is None and argument.startswith("-")
-    return shown
+        kept = _keep_other(folder, blobs, place)
+        found += [replace(tree, import_paths=import_paths(Path(tree.folder))) for tree in kept]
+    return found
 
 
-def _hide(match: re.Match[str]) -> str:
-    return f"{match['quoted'] or match['shell'] or match['url'] or ''}{_HIDDEN}"
+def _patch(shadow: Shadow, noted: Noted) -> tuple[str, str]:
+    """Return what to apply to the commit, and a note of what it lacks."""
+    empty = shadow.run("mktree") if shadow.head is None else None
+    before = shadow.head if empty is None else empty.decode().strip()
+    hidden = [f":(exclude,glob,icase)**/{pattern}" for pattern in SECRET_FILES]
+    options = ("--binary", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
+    printed = shadow.run("diff", *options, str(before), noted.tree, "--", ".", *hidden) or b""
+    if len(printed) > _MAX_PATCH_BYTES:
+        return "", f"The patch is left out: it exceeds {_MAX_PATCH_BYTES >> 20} MiB."
+    patch, count = hide_text(printed.decode("utf-8", "backslashreplace"))
+    return patch, f"The patch lacks {count} texts that look like secrets." if count else ""
 
 
-def _packages(found: Iterable[metadata.Distribution]) -> Iterable[tuple[str, str]]:
-    for distribution in found:
-        name = distribution.metadata["Name"]
-        if name:
-            yield name, distribution.version
+def _remotes(root: Path) -> dict[str, str]:
+    printed = git_text(root, "config", "--get-regexp", r"^remote\..*\.url$") or ""
+    lines = (line.partition(" ") for line in printed.splitlines())
+    return {
+        name.removeprefix("remote.").removesuffix(".url"): without_login(url)
+        for name, _, url in lines
+    }
 
 
-def _git(folder: str | Path, *arguments: str) -> str | None:
-    """Return what git prints, or None where it fails, hangs or is not installed."""
+def _written_after(path: Path, time_ns: int) -> bool:
     try:
-        done = subprocess.run(  # noqa: S603 - our own arguments, no shell
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 - the user's git, wherever it is
-            capture_output=True,
-            check=False,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            timeout=_GIT_WAIT_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.decode("utf-8", "backslashreplace") if done.returncode == 0 else None
+        return path.lstat().st_mtime_ns > time_ns
+    except OSError:
+        return False
+
+
+def _note(code: Code) -> str:
+    """Say in sentences what the trees lack."""
+    left_out = [path for tree in code.trees for path in tree.left_out]
+    hidden = [path for tree in code.trees for path in tree.hidden]
+    notes = [code.note] if code.note else []
+    if left_out:
+        notes.append(f"Not kept: {_listed(left_out)}.")
+    if hidden:
+        notes.append(f"Texts that look like secrets are hidden in {_listed(hidden)}.")
+    if code.changed_later:
+        notes.append(f"Written while the run started: {_listed(list(code.changed_later))}.")
+    return " ".join(notes)
+
+
+def _listed(paths: list[str]) -> str:
+    shown = ", ".join(paths[:5])
+    return f"{shown} and {len(paths) - 5} more" if len(paths) > 5 else shown

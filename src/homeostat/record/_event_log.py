@@ -13,6 +13,7 @@ from homeostat.record._folder import sync_folder
 from homeostat.record._fork import renew_after_fork
 from homeostat.record._frame import HEADER_BYTES, MAX_PAYLOAD_BYTES, encode, header
 from homeostat.record._identity import new_id
+from homeostat.record._writer_lock import hold_as_writer
 
 __all__ = ["EventLog"]
 
@@ -128,13 +129,20 @@ class EventLog:
 
     def _write(self, kind: int, payload: bytes) -> int:
         try:
-            if self._file is None:
-                self._file = self._create()
-            elif self._end != self._expected:
+            if self._end != self._expected:
                 self._mend()
+            file = self._file
+            if file is None:
+                self._file = file = self._create()
             offset = self._end or HEADER_BYTES
-            frame = encode(kind, payload, offset)
-            self._put(self._file, frame if self._end else header() + frame)
+            data = encode(kind, payload, offset)
+            if not self._end:
+                data = header() + data
+            self._expected = self._end + len(data)
+            written = os.write(file, data)
+            while written < len(data):  # a disk that is just full takes a part, then says why
+                written += os.write(file, data[written:])
+            self._end = self._expected
         except OSError as error:
             self._mend()
             raise StorageError(
@@ -142,13 +150,6 @@ class EventLog:
                 "nothing of this event was kept. Free the disk or make the folder writable."
             ) from error
         return offset
-
-    def _put(self, file: int, data: bytes) -> None:
-        self._expected = self._end + len(data)
-        written = os.write(file, data)
-        while written < len(data):  # a disk that is just full takes a part, then says why
-            written += os.write(file, data[written:])
-        self._end = self._expected
 
     def _mend(self) -> None:
         """Take away what an interrupted write left; if that fails, go on in another file."""
@@ -167,6 +168,7 @@ class EventLog:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{new_id(self._clock)}.log"
         file = os.open(path, _CREATE, 0o644)
+        hold_as_writer(file)
         self._path = path
         if self._durable:
             sync_folder(self.folder)

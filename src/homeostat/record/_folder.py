@@ -29,6 +29,7 @@ def prepare(folder: Path, *, create: bool) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             draft = folder / f".record.json.{os.getpid()}-{os.urandom(4).hex()}"
             draft.write_text(json.dumps({"homeostat_record": _FORMAT}))
+            (folder / ".gitignore").write_text("*\n")  # no record belongs into a repository
             draft.replace(marker)
         text = marker.read_text()
     except OSError as error:

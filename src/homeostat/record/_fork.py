@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import AbstractContextManager
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["Renewable", "renew_after_fork"]
+__all__ = ["Renewable", "renew_after_fork", "unbroken"]
 
 
 class Renewable(Protocol):
@@ -16,6 +18,7 @@ class Renewable(Protocol):
         """Forget what belongs to the parent; called in the child, before anything else runs."""
 
 
+_whole = threading.RLock()
 _held: WeakSet[Renewable] = WeakSet()
 
 
@@ -29,4 +32,21 @@ def _renew_all() -> None:
         holder.renew()
 
 
-os.register_at_fork(after_in_child=_renew_all)
+def unbroken() -> AbstractContextManager[object]:
+    """Return what is held while something happens that no fork may cut in two.
+
+    A module that a thread is importing would stay half imported in a forked child for good.
+    """
+    return _whole
+
+
+def _after() -> None:
+    _whole.release()
+
+
+def _after_in_child() -> None:
+    _whole.release()
+    _renew_all()
+
+
+os.register_at_fork(before=_whole.acquire, after_in_parent=_after, after_in_child=_after_in_child)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import itertools
 import os
-import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -63,14 +62,14 @@ class Process:
         """Return the process that asks."""
         pid = os.getpid()
         started = _start_ticks(pid)
-        return cls(socket.gethostname(), _boot(), _namespace(), pid, started or 0)
+        return cls(os.uname().nodename, _boot(), _namespace(), pid, started or 0)
 
     def is_dead(self) -> bool:
         """Say whether it surely runs no more; False also where that cannot be told from here."""
         if not self.boot or not _boot():
             return False
         if self.boot != _boot():
-            return self.host == socket.gethostname()
+            return self.host == os.uname().nodename
         if self.namespace != _namespace():
             return False
         return _start_ticks(self.pid) != self.started

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from homeostat.core import StorageError
+from homeostat.core import CorruptionError, StorageError
+from homeostat.record._dialect import prepare
 from homeostat.record._fork import renew_after_fork
 from homeostat.record._lock import alone
 from homeostat.record._read_log import Damage, read_log
-from homeostat.record._tables import INDEX_FORMAT, SCHEMA, TABLES, Rows
+from homeostat.record._seal_format import UnsealedError
+from homeostat.record._source import found_logs, log_sizes, sealed_path
+from homeostat.record._tables import DERIVED, INDEX_FORMAT, SCHEMA, TABLES
+from homeostat.record._take_in import take_in
 
 __all__ = ["Index"]
 
@@ -23,7 +28,7 @@ Result = TypeVar("Result")
 Values = Mapping[str, Any] | Sequence[Any]
 
 _WAIT_S = 120.0
-_BATCH_FRAMES = 50_000
+_BULK_BYTES = 256 << 10
 _inherited: list[sqlite3.Connection] = []  # a child must neither use nor close its parent's
 
 
@@ -36,10 +41,16 @@ class Index:
     Args:
         logs: Folder of the logs.
         folder: Where the index's file is; None keeps it in memory.
+        url: Of a PostgreSQL database that holds it instead.
     """
 
-    def __init__(self, logs: Path, folder: Path | None) -> None:
+    def __init__(self, logs: Path, folder: Path | None, url: str | None = None) -> None:
         self._logs = logs
+        self._url = url
+        if url is not None:
+            from homeostat.record._postgres import checked_url  # noqa: PLC0415 - an extra
+
+            self._url = checked_url(url)
         self._folder = folder
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
@@ -108,30 +119,75 @@ class Index:
                 if self._folder is None:
                     raise
                 self.close()
-                self._folder = None
+                self._folder = self._folder if self._url else None  # a connection may just be old
             except sqlite3.DatabaseError:
                 self._discard()
             self._catch_up()
             return action()
+
+    def change(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do something to the derived tables, wholly or not at all."""
+
+        def do() -> Result:
+            with self._writing() as connection:
+                return action(connection)
+
+        return self._surely(do)
+
+    def settled(self, action: Callable[[], Result]) -> Result:
+        """Do what reads sealed logs, anew if one is unsealed meanwhile."""
+        while True:
+            try:
+                return action()
+            except UnsealedError:
+                self.refresh()
+
+    def shrink(self) -> None:
+        """Give back the room that the file no longer needs."""
+
+        def do() -> None:
+            connection = self._open()
+            connection.executescript("PRAGMA incremental_vacuum;")  # `execute` frees one page only
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+        self._surely(do)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the logs."""
+        return self._logs
 
     def _rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         return self._open().execute(sql, values).fetchall()
 
     def _dump(self) -> Iterator[str]:
         """Yield everything the index says, in one order; equal dumps are equal indexes."""
-        for table in ("logs", *(name for name in TABLES if name != "metrics")):
+        for log, consumed in self._rows("SELECT log, consumed FROM logs ORDER BY 1"):
+            yield f"logs {(log, consumed)!r}"
+        for table in (name for name in TABLES if name != "points"):
             key = "1, 2, 3" if table == "findings" else "1, 2"
             for row in self._rows(f"SELECT * FROM {table} ORDER BY {key}"):  # noqa: S608 - our own names
                 yield f"{table} {row!r}"
-        points: dict[tuple[str, str, str], Any] = {}
-        for log, run, names, part in self._rows(
-            "SELECT log, run, names, points FROM metrics ORDER BY log, offset"
+        points: dict[tuple[str, int], Any] = {}
+        for log, layout, part, held in self._rows(
+            "SELECT log, layout, part, points FROM points ORDER BY 1, offset"
         ):
-            points.setdefault((log, run, names), hashlib.sha256()).update(part)
+            said = held if part is None else self._sealed_points(log, part, layout)
+            points.setdefault((log, layout), hashlib.sha256()).update(said)
         for series in sorted(points):
-            yield f"metrics {series!r} {points[series].hexdigest()}"
+            yield f"points {series!r} {points[series].hexdigest()}"
+
+    def _sealed_points(self, log: str, part: int, layout: int) -> bytes:
+        from homeostat.record._sealed import raw_points  # noqa: PLC0415 - it needs Polars
+
+        try:
+            return raw_points(sealed_path(self._logs / log), part, layout)
+        except CorruptionError:
+            return b"gone bad"
 
     def _open(self) -> sqlite3.Connection:
+        if self._connection is None and self._url is not None:
+            self._connection = _connect_to(self._url, self._logs.parent)
         if self._connection is None:
             writable = self._folder is not None and os.access(self._folder, os.W_OK)
             self._folder = self._folder if writable else None
@@ -139,22 +195,27 @@ class Index:
         return self._connection
 
     def _positions(self) -> dict[str, tuple[int, int]]:
-        """Return size and consumed bytes of each log that is there or was read."""
-        consumed: dict[str, int] = dict(self._rows("SELECT log, consumed FROM logs"))
-        sizes = self._sizes()
-        names = sorted(sizes.keys() | consumed.keys())
-        return {name: (sizes.get(name, -1), consumed.get(name, 0)) for name in names}
+        """Return size and consumed bytes of each log that is there or was read.
+
+        A log that is no longer sealed is none that was read: where its points stand has changed.
+        """
+        known = {log: rest for log, *rest in self._rows("SELECT log, consumed, sealed FROM logs")}
+        found = found_logs(self._logs, known)
+        positions = {}
+        for name in sorted(found.keys() | known.keys()):
+            size, sealed = found.get(name, (-1, False))
+            consumed, was_sealed = known.get(name, (0, False))
+            unsealed = was_sealed and not sealed
+            positions[name] = (-1 if unsealed else size), consumed
+        return positions
 
     def _sizes(self) -> dict[str, int]:
-        if not self._logs.is_dir():
-            return {}
-        with os.scandir(self._logs) as entries:
-            return {e.name: e.stat().st_size for e in entries if e.name.endswith(".log")}
+        return log_sizes(self._logs)
 
     def _catch_up(self) -> None:
         positions = self._positions()
         if any(size < consumed for size, consumed in positions.values()):
-            self._refill()  # a log lost its end or is gone, as after a power cut
+            self._refill()  # a log lost its end, is gone or is no longer sealed
             return
         grown = (log for log, (size, consumed) in positions.items() if size > consumed)
         if any(self._has_more(log, positions[log][1]) for log in grown):
@@ -163,7 +224,7 @@ class Index:
 
     def _refill(self) -> int:
         with self._writing() as connection:
-            for table in ["logs", *TABLES]:
+            for table in ["logs", *TABLES, *DERIVED]:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
             return self._take_in(connection)
 
@@ -175,17 +236,8 @@ class Index:
         for log, (size, consumed) in self._positions().items():
             if size <= consumed:
                 continue
-            reading, rows = read_log(self._logs / log, consumed), Rows(log)
-            for frame in reading:
-                rows.add(frame)
-                if rows.frames == _BATCH_FRAMES:
-                    frames += _insert(connection, rows)
-                    rows = Rows(log)
-            for item in reading.damage:
-                if item.reason == "corrupt":
-                    rows.add_damage(item.offset, item.length, item.reason)
-            frames += _insert(connection, rows)
-            connection.execute("INSERT OR REPLACE INTO logs VALUES (?, ?)", (log, reading.end))
+            bulk = _is_bulk(size - consumed)
+            frames += take_in(connection, self._logs / log, consumed, bulk=bulk)
         return frames
 
     @contextmanager
@@ -202,7 +254,9 @@ class Index:
             connection.execute("COMMIT")
 
     def _in_turn(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._folder is None else alone(self._folder / "index.lock")
+        if self._folder is None or self._url is not None:
+            return nullcontext()
+        return alone(self._folder / "index.lock")
 
     def _discard(self) -> None:
         """Throw away an index file that is no database any more; the logs have it all."""
@@ -225,6 +279,7 @@ def _connect(folder: Path | None) -> sqlite3.Connection:
         return connection
     with alone(folder / "index.lock"):
         connection = _raw(str(_file(folder)))
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file only
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if not connection.execute("PRAGMA user_version").fetchone()[0]:
@@ -232,13 +287,22 @@ def _connect(folder: Path | None) -> sqlite3.Connection:
     return connection
 
 
+def _connect_to(url: str, record: Path) -> sqlite3.Connection:
+    """Open an index in PostgreSQL, by a connection that behaves as SQLite's does."""
+    from homeostat.record._postgres import Postgres, schema_of  # noqa: PLC0415 - an extra
+
+    made = Postgres(url, schema=schema_of(record, url), script=SCHEMA, format=INDEX_FORMAT)
+    return cast("sqlite3.Connection", made)
+
+
 def _raw(path: str) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+    )
+    prepare(connection)
+    return connection
 
 
-def _insert(connection: sqlite3.Connection, rows: Rows) -> int:
-    for table, values in rows.tables().items():
-        if values:
-            places = ", ".join("?" * len(values[0]))
-            connection.executemany(f"INSERT INTO {table} VALUES ({places})", values)  # noqa: S608 - our own names
-    return rows.frames
+def _is_bulk(fresh: int) -> bool:
+    """Say whether NumPy is worth its import."""
+    return "numpy" in sys.modules or fresh >= _BULK_BYTES

@@ -2,159 +2,169 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from homeostat.core import Clock, InputError, Json
-from homeostat.record._artifact import (
-    Artifact,
-    artifact_id,
-    checked_alias,
-    checked_text,
-    find_artifact,
-)
+from homeostat.core import Clock, HomeostatError, InputError, Json
 from homeostat.record._blobs import BlobStore
-from homeostat.record._capture import capture_code, capture_environment
 from homeostat.record._event_log import EventLog
-from homeostat.record._fork import renew_after_fork
+from homeostat.record._fork import renew_after_fork, unbroken
 from homeostat.record._index import Index
-from homeostat.record._json import plain_object, to_bytes
-from homeostat.record._lock import alone
+from homeostat.record._json import to_bytes
+from homeostat.record._started import Start
 from homeostat.record._tables import Kind
+from homeostat.record._time import nanoseconds
+
+if TYPE_CHECKING:
+    from homeostat.record._artifact import Artifact
+    from homeostat.record._artifact_make import Making
 
 __all__ = ["Ledger"]
+
+_LARGE_BYTES = 32 << 20  # of a log that is sealed when a run in it ends
 
 
 class Ledger:
     """The parts of one record, in one folder."""
 
-    def __init__(self, folder: Path, clock: Clock, durability: Literal["process", "disk"]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        durability: Literal["process", "disk"],
+        index: str | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.log = EventLog(folder / "logs", durability=durability, clock=clock)
-        self.index = Index(folder / "logs", folder)
+        self.index = Index(folder / "logs", folder, index)
         self.blobs = BlobStore(folder / "blobs", durable=durability == "disk")
         self._captured: tuple[str, str] | None = None
         self.renew()
         renew_after_fork(self)
 
-    def write(self, kind: Kind, run: str | None, data: Mapping[str, Json]) -> None:
-        """Append one frame of JSON."""
-        self.log.append(kind, to_bytes({"run": run, "time": self.clock.time_ns(), **data}))
+    def write(
+        self, kind: Kind, run: str | None, data: Mapping[str, Json], at: datetime | None = None
+    ) -> None:
+        """Append one frame of JSON, of the moment ``at`` or of now."""
+        time = self.clock.time_ns() if at is None else nanoseconds(at)
+        self.log.append(kind, to_bytes({"run": run, "time": time, **data}))
 
     def artifact(self, which: Artifact | str) -> Artifact:
         """Return an artifact of this record, by itself or by reference."""
-        reference = which.id if isinstance(which, Artifact) else which
+        from homeostat.record import _replay  # noqa: PLC0415 - a run that only logs needs none
+
+        reference = which if isinstance(which, str) else getattr(which, "id", None)
         if not isinstance(reference, str):
             raise InputError(f"An artifact is named by a text such as 'name:v3', got {which!r}.")
-        return find_artifact(self.index, self.blobs, reference)
+        return _replay.find(self.index, self.blobs, reference)
 
-    def make(
-        self,
-        run: str,
-        *,
-        name: str,
-        type: str,  # noqa: A002 - the field's word
-        files: Mapping[str, bytes | Path],
-        metadata: Mapping[str, object] | None,
-        aliases: Iterable[str],
-    ) -> Artifact:
-        """Keep files as the next version of ``name``, unless the same content has one."""
-        name, type_ = checked_text(name, "An artifact's name"), checked_text(type, "Its type")
-        if ":" in name:
-            raise InputError(f"An artifact's name must hold no colon, got {name!r}.")
-        aliases = dict.fromkeys(checked_alias(alias) for alias in aliases)
-        about = plain_object(metadata, "An artifact's metadata")
-        kept = self._keep(name, files)
-        id_ = artifact_id(type_, name, {file: str(part["sha256"]) for file, part in kept.items()})
-        self.index.refresh()  # the bulk of it before others have to wait
-        with alone(self.folder / "record.lock"):
-            version = self._version(id_, name, type_)
-            made: dict[str, Json] = {
-                "artifact": id_,
-                "name": name,
-                "type": type_,
-                "version": version,
-            }
-            self.write(Kind.MAKE, run, {**made, "files": kept, "metadata": about})
-            for alias in aliases:
-                self._move(run, name, alias, id_, version)
-        return self.artifact(id_)
+    def make(self, run: str, making: Making) -> Artifact:
+        """Keep files as the next version of a name, unless the same content has one."""
+        from homeostat.record._artifact_make import make  # noqa: PLC0415 - as above
+
+        return make(self, run, making)
 
     def alias(self, run: str | None, artifact: Artifact, alias: str) -> None:
         """Have an alias point to an artifact."""
-        alias = checked_alias(alias)
-        with alone(self.folder / "record.lock"):
-            self.index.refresh()
-            self._move(run, artifact.name, alias, artifact.id, artifact.version)
+        from homeostat.record._artifact_make import move_alias  # noqa: PLC0415 - as above
 
-    def capture(self, run: str) -> Future[None] | None:
-        """Keep code and environment of a run; the first time in the background, if so return it."""
+        move_alias(self, run, artifact, alias)
+
+    def capture(self, run: str) -> None:
+        """Keep code and environment of a run; the first time of a process in the background.
+
+        A run may end before that is done; the interpreter waits for it, and so does `settle`.
+        """
+        if hasattr(sys, "ps1") or "IPython" in sys.modules:
+            self._captured = None  # cells and modules change between the runs of one process
         if self._captured is not None:
             self._capture(run)
-            return None
-        executor = ThreadPoolExecutor(1)
-        future = executor.submit(self._capture, run)
-        executor.shutdown(wait=False)
-        return future
+            return
+        start = Start.now()
+        self.later(lambda: self._capture(run, start))
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do something in the background, after what was given before."""
+        earlier = tuple(self._capturing)
+
+        def in_turn() -> None:
+            for one in earlier:
+                one.join()
+            work()
+
+        self._begin(self._capturing, in_turn)
+
+    def settle(self) -> None:
+        """Wait for what is being captured in the background."""
+        while self._capturing:
+            self._capturing.pop().join()
+
+    def seal_if_large(self) -> None:
+        """Go on in another log if this one grew large, and seal it in the background.
+
+        Nothing waits for that but :meth:`close` and the end of the interpreter.
+        """
+        path = self.log.path
+        if self.forked or path is None or path.stat().st_size < _LARGE_BYTES:
+            return
+        self.log.close()
+        self._begin(self._sealing, partial(self._seal, path.name))
 
     def close(self) -> None:
         """Close the log and the index; either opens again when used."""
+        self.settle()
+        while self._sealing:
+            self._sealing.pop().join()
         self.log.close()
         self.index.close()
+        self.blobs.close()
 
     def renew(self) -> None:
-        """Use another lock in a forked child."""
-        self._capturing = threading.Lock()
+        """Use another lock in a forked child, and leave the parent's threads to it."""
+        self._one_captures = threading.Lock()
+        self.forked = hasattr(self, "_capturing")
+        self._capturing: list[threading.Thread] = []
+        self._sealing: list[threading.Thread] = []
 
-    def _keep(
-        self, name: str, files: Mapping[str, bytes | Path]
-    ) -> dict[str, dict[str, str | int]]:
-        if not isinstance(files, Mapping) or not files:
-            raise InputError(f"Artifact `{name}` must have files, as a dict; got {files!r}.")
-        kept: dict[str, dict[str, str | int]] = {}
-        for file, content in files.items():
-            if not isinstance(content, (bytes, Path)):
-                raise InputError(
-                    f"The file `{file}` of `{name}` must be bytes or a Path, got "
-                    f"{type(content).__name__}."
-                )
-            digest, size = self.blobs.put(content)
-            kept[checked_text(file, "A file's name")] = {"sha256": digest, "size": size}
-        return kept
+    @staticmethod
+    def _begin(among: list[threading.Thread], work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work)  # the interpreter waits for it at its end
+        among.append(thread)
+        thread.start()
 
-    def _version(self, id_: str, name: str, type_: str) -> int:
-        """Return the version that has this content, or else the next one."""
-        self.index.refresh()
-        for (other,) in self.index.rows("SELECT type FROM made WHERE name = ? LIMIT 1", (name,)):
-            if other != type_:
-                raise InputError(
-                    f"Artifact `{name}` is a {other}: call the {type_} by another name."
-                )
-        for (version,) in self.index.rows(
-            "SELECT version FROM made WHERE artifact = ? LIMIT 1", (id_,)
-        ):
-            return int(version)
-        [(last,)] = self.index.rows("SELECT max(version) FROM made WHERE name = ?", (name,))
-        return 0 if last is None else int(last) + 1
+    def _seal(self, log: str) -> None:
+        from homeostat.record._compact import compact  # noqa: PLC0415 - NumPy and Polars
 
-    def _move(self, run: str | None, name: str, alias: str, id_: str, version: int) -> None:
-        now = self.index.rows(
-            "SELECT artifact, move FROM aliases WHERE name = ? AND alias = ?", (name, alias)
-        )
-        if now and now[0][0] == id_:
-            return
-        data: dict[str, Json] = {"name": name, "alias": alias, "artifact": id_, "version": version}
-        self.write(Kind.ALIAS, run, {**data, "move": now[0][1] + 1 if now else 0})
+        with suppress(HomeostatError, OSError):  # it stays as it is, for another time
+            compact(self, idle="0s", only=log)
 
-    def _capture(self, run: str) -> None:
-        with self._capturing:
-            if self._captured is None:
-                code = self.blobs.put(to_bytes(capture_code().to_json()))[0]
-                environment = self.blobs.put(to_bytes(capture_environment().to_json()))[0]
-                self._captured = code, environment
-        code, environment = self._captured
-        self.write(Kind.CAPTURE, run, {"code": code, "environment": environment})
+    def _capture(self, run: str, start: Start | None = None) -> None:
+        with unbroken():
+            from homeostat.record import _replay  # noqa: PLC0415 - as above
+            from homeostat.record._capture import (  # noqa: PLC0415 - in the background
+                capture_code,
+                capture_environment,
+            )
+
+        try:
+            with self._one_captures:
+                if self._captured is None:
+                    blobs = None if _replay.replaying() else self.blobs  # kept with the original
+                    found = capture_code(blobs=blobs, start=start)
+                    code = self.blobs.put(to_bytes(found.to_json()))[0]
+                    environment = self.blobs.put(to_bytes(capture_environment().to_json()))[0]
+                    self._captured = code, environment
+            code, environment = self._captured
+            self.write(Kind.CAPTURE, run, {"code": code, "environment": environment})
+        except Exception as problem:  # noqa: BLE001 - no capture may end what is being recorded
+            with suppress(HomeostatError):
+                now = self.clock.time_ns()
+                failed: dict[str, Json] = {"kind": "capture-failed", "at": now}
+                self.write(Kind.EVENT, run, failed | {"payload": {"reason": str(problem)}})

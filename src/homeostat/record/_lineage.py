@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from homeostat.core import Json, NotFoundError
 from homeostat.record._index import Index
 
-__all__ = ["Edge", "Lineage", "Node", "trace"]
+__all__ = ["Edge", "Lineage", "Node", "neighbours", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Node:
         type: The run's kind, or the artifact's type.
         label: The run's name (its kind where it has none), or the artifact's ``name:v3``.
         detail: The run's config, or the artifact's metadata.
+        deleted: Whether the artifact was deleted: the record knows of it and has it no more.
     """
 
     id: str
@@ -29,9 +30,10 @@ class Node:
     type: str
     label: str
     detail: Mapping[str, Json]
+    deleted: bool = False
 
     def __str__(self) -> str:
-        return f"{self.type} {self.label}"
+        return f"{self.type} {self.label}{' (deleted)' if self.deleted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +149,24 @@ def trace(index: Index, root: str) -> Lineage:
     return Lineage(root, tuple(_node(index, id_) for id_ in ids), tuple(edges))
 
 
+def neighbours(index: Index, artifact: str, relation: str) -> tuple[Node, ...]:
+    """Return the runs that ``"made"`` or ``"used"`` an artifact, the first one first."""
+    rows = index.query(
+        f"SELECT run FROM {relation} WHERE artifact = ? ORDER BY time, log, offset",  # noqa: S608 - our own names
+        (artifact,),
+    )
+    return tuple(_node(index, run) for run in dict.fromkeys(run for (run,) in rows))
+
+
 def _node(index: Index, id_: str) -> Node:
     for type_, name, version, metadata in index.rows(
-        "SELECT type, name, version, metadata FROM versions WHERE artifact = ?", (id_,)
+        "SELECT type, name, version, metadata FROM makings WHERE artifact = ? "
+        "ORDER BY coalesce(life, 0) DESC, time, log, offset LIMIT 1",
+        (id_,),
     ):
-        return Node(id_, "artifact", type_, f"{name}:v{version}", json.loads(metadata))
+        there = index.rows("SELECT 1 FROM versions WHERE artifact = ?", (id_,))
+        about = json.loads(metadata)
+        return Node(id_, "artifact", type_, f"{name}:v{version}", about, deleted=not there)
     for kind, name, config in index.rows(
         "SELECT kind, name, config FROM starts WHERE run = ?", (id_,)
     ):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from homeostat.core import Finding
-from homeostat.record._identity import Process
 from homeostat.record._index import Index
 
-__all__ = ["artifacts", "events", "findings", "metrics", "runs", "to_findings"]
+__all__ = ["artifacts", "events", "findings", "to_findings"]
 
 _TIME = pl.Datetime("us", "UTC")
 _TEXT = pl.String()
@@ -31,20 +29,6 @@ _ARTIFACT_COLUMNS: dict[str, pl.DataType] = {
     "metadata": _TEXT,
 }
 
-_METRICS_COLUMNS: dict[str, pl.DataType] = {
-    "run": _TEXT,
-    "name": _TEXT,
-    "step": pl.Int64(),
-    "time": _TIME,
-    "value": pl.Float64(),
-}
-
-_RUNS = """
-SELECT run, kind, name, system, status, time, finished, parent, error, config, process FROM runs
-WHERE (:kind IS NULL OR kind = :kind) AND (:name IS NULL OR name = :name)
-  AND (:system IS NULL OR system = :system) AND (:parent IS NULL OR parent = :parent)
-ORDER BY run DESC
-"""
 _EVENTS = """
 SELECT e.run, s.system, e.kind, e.at, e.time, e.payload FROM events e
 LEFT JOIN starts s ON s.run = e.run
@@ -69,23 +53,6 @@ FROM versions v
 WHERE (:type IS NULL OR v.type = :type) AND (:name IS NULL OR v.name = :name)
 ORDER BY v.name, v.version
 """
-_METRICS = """
-SELECT run, names, points FROM metrics WHERE run IN (SELECT value FROM json_each(?))
-ORDER BY log, offset
-"""
-
-
-def runs(index: Index, where: Mapping[str, str | None], status: str | None) -> pl.DataFrame:
-    """Return runs, the newest first, with the status they have as of now."""
-    names = "id kind name system status started finished parent error config"
-    rows = index.query(_RUNS, where)
-    dead: dict[str, bool] = {}
-    frame = _frame(
-        [(*row[:4], row[4] or _living(row[10], dead), *row[5:10]) for row in rows],
-        names,
-        times=("started", "finished"),
-    )
-    return frame if status is None else frame.filter(pl.col("status") == status)
 
 
 def events(index: Index, where: Mapping[str, str | None]) -> pl.DataFrame:
@@ -121,39 +88,6 @@ def artifacts(index: Index, where: Mapping[str, str | None]) -> pl.DataFrame:
         rows.append((*start, sorted(json.loads(aliases)), list(parts), size, metadata))
     frame = pl.DataFrame(rows, schema=_ARTIFACT_COLUMNS, orient="row")
     return frame.with_columns(_from_nanoseconds("made"))
-
-
-def metrics(index: Index, wanted: Sequence[str]) -> pl.DataFrame:
-    """Return the points of some runs, by run, name, step, and order of writing."""
-    parts: dict[tuple[str, str], list[bytes]] = {}
-    for run, names, points in index.query(_METRICS, (json.dumps(list(wanted)),)):
-        parts.setdefault((run, names), []).append(points)
-    frames = [pl.DataFrame(schema=_METRICS_COLUMNS)]
-    for (run, names), raw in parts.items():
-        frames += _points(run, json.loads(names), b"".join(raw))
-    return pl.concat(frames).sort("run", "name", "step", "time", maintain_order=True)
-
-
-def _points(run: str, names: Sequence[str], raw: bytes) -> Iterator[pl.DataFrame]:
-    layout = np.dtype([("step", "<i8"), ("time", "<i8"), ("values", "<f8", (len(names),))])
-    points = np.frombuffer(raw, layout)
-    for name, values in zip(names, points["values"].T, strict=True):
-        yield pl.DataFrame(
-            {"step": points["step"], "time": points["time"], "value": values}
-        ).select(
-            pl.lit(run).alias("run"),
-            pl.lit(name).alias("name"),
-            "step",
-            _from_nanoseconds("time"),
-            "value",
-        )
-
-
-def _living(process: str, dead: dict[str, bool]) -> str:
-    """Return the status of a run without an end, asking once for each process."""
-    if process not in dead:
-        dead[process] = Process(**json.loads(process)).is_dead()
-    return "crashed" if dead[process] else "running"
 
 
 def _frame(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
-from homeostat.core import NotFoundError, StorageError, VersionError
+from homeostat.core import VersionError
 from homeostat.record._frame import (
     FORMAT,
     FRAME_BYTES,
@@ -19,6 +18,10 @@ from homeostat.record._frame import (
     decode,
     format_of,
 )
+from homeostat.record._source import LogBytes, open_log
+
+if TYPE_CHECKING:
+    from homeostat.record._bulk import Frames
 
 __all__ = ["Damage", "LogReading", "read_log"]
 
@@ -76,20 +79,48 @@ class LogReading:
             VersionError: If the log was written by a newer Homeostat.
         """
         self._torn = 0
-        with _open(self.path) as file:
+        with open_log(self.path) as file:
             if self.end < HEADER_BYTES and not self._pass_header(file):
                 return
             while True:
                 yield from self._frames(file)
                 following = self._next_intact(file)
-                size = os.fstat(file.fileno()).st_size
+                size = file.size()
                 if following is None:
                     self._torn = max(size - self.end, 0)
                     return
                 self._skip_to(following)
 
-    def _pass_header(self, file: BinaryIO) -> bool:
-        start = os.pread(file.fileno(), HEADER_BYTES, 0)
+    def batches(self, until: int | None = None) -> Iterator[Frame | Frames]:
+        """Yield what an iteration yields, with whole stretches of frames at a time.
+
+        Anything odd is left to the iteration, frame by frame.
+
+        Args:
+            until: Where to stop, which is where a frame starts; None is the end.
+        """
+        from homeostat.record._bulk import scan  # noqa: PLC0415 - it needs NumPy
+
+        self._torn = 0
+        limit = until or (1 << 63)
+        while self.end < limit:
+            with open_log(self.path) as file:
+                if self.end < HEADER_BYTES and not self._pass_header(file):
+                    return
+                count = min(_BLOCK_BYTES, limit - self.end)
+                while (found := scan(file.read(count, self.end), self.end)).end:
+                    self.end += found.end
+                    yield found
+                    count = min(_BLOCK_BYTES, limit - self.end)
+            if self.end >= limit:
+                return
+            frame = next(iter(self), None)
+            if frame is None:
+                return
+            yield frame
+
+    def _pass_header(self, file: LogBytes) -> bool:
+        start = file.read(HEADER_BYTES, 0)
         if len(start) < HEADER_BYTES:
             self._torn = len(start)
             return False
@@ -104,11 +135,11 @@ class LogReading:
         self.end = HEADER_BYTES
         return True
 
-    def _frames(self, file: BinaryIO) -> Iterator[Frame]:
+    def _frames(self, file: LogBytes) -> Iterator[Frame]:
         """Yield frames, block by block, until one is not intact in a block read afresh."""
         wanted = _BLOCK_BYTES
         while True:
-            block, base, at = os.pread(file.fileno(), wanted, self.end), self.end, 0
+            block, base, at = file.read(wanted, self.end), self.end, 0
             while (found := decode(block, at, base)) is not None:
                 frame, at = found
                 self.end = base + at
@@ -119,14 +150,14 @@ class LogReading:
                 return
             wanted = max(_BLOCK_BYTES, claimed) if longer and claimed else _BLOCK_BYTES
 
-    def _next_intact(self, file: BinaryIO) -> int | None:
+    def _next_intact(self, file: LogBytes) -> int | None:
         """Return where the next intact frame after a damaged one starts, or None."""
-        head = os.pread(file.fileno(), FRAME_BYTES, self.end)
+        head = file.read(FRAME_BYTES, self.end)
         length = claimed_end(head, 0)
         if length is not None and _intact(file, self.end + length):
             return self.end + length
         base = self.end + 1
-        while len(block := os.pread(file.fileno(), _BLOCK_BYTES, base)) >= FRAME_BYTES:
+        while len(block := file.read(_BLOCK_BYTES, base)) >= FRAME_BYTES:
             at = -1
             while (at := block.find(MARK, at + 1)) >= 0:
                 if _intact(file, base + at):
@@ -166,18 +197,9 @@ def read_log(path: str | Path, offset: int = 0) -> LogReading:
     return LogReading(Path(path), offset)
 
 
-def _intact(file: BinaryIO, offset: int) -> bool:
-    head = os.pread(file.fileno(), FRAME_BYTES, offset)
+def _intact(file: LogBytes, offset: int) -> bool:
+    head = file.read(FRAME_BYTES, offset)
     end = claimed_end(head, 0)
-    if end is None or offset + end > os.fstat(file.fileno()).st_size:
+    if end is None or offset + end > file.size():
         return False
-    return decode(os.pread(file.fileno(), end, offset), 0, offset) is not None
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb", buffering=0)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"There is no log {path}.") from error
-    except OSError as error:
-        raise StorageError(f"The log {path} cannot be read: {error.strerror}.") from error
+    return decode(file.read(end, offset), 0, offset) is not None

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from homeostat.core import Finding, HomeostatError, InputError, Json, RecordError
-from homeostat.record._artifact import Artifact, checked_text
-from homeostat.record._identity import id_to_bytes
+from homeostat.record._artifact_names import checked_text
+from homeostat.record._blobs import Blob
+from homeostat.record._fork import renew_after_fork
 from homeostat.record._json import plain, plain_object
 from homeostat.record._ledger import Ledger
-from homeostat.record._tables import Kind, metrics_prefix, metrics_struct
+from homeostat.record._points import PointWriter, Series
+from homeostat.record._tables import Kind
 from homeostat.record._time import nanoseconds
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from homeostat.record._artifact import Artifact
+    from homeostat.record._artifact_draft import ArtifactDraft
+    from homeostat.record._artifact_make import File
 
 __all__ = ["Run"]
 
-_MAX_LAYOUTS = 1000
-_ONE = struct.Struct("d")
-
 
 class Run:
-    """A run that is being written; made by :meth:`Record.start_run`.
+    """A run that is being written; made by :meth:`Record.start_run` and its kin.
 
     Everything is on the log before a method returns. Used as a context manager, the run finishes
     with the block, as ``"failed"`` if an error leaves it. A run whose process dies first shows
     as ``"crashed"``.
+
+    Attributes:
+        id: What it is known by.
+        kind: What happens, such as ``"train"``.
+        name: What people call it; a text, empty where nobody does.
+        system: The system or project it belongs to.
+        step: The last step that was written, -1 before the first.
     """
 
     def __init__(
@@ -41,47 +52,140 @@ class Run:
         kind: str,
         name: str,
         system: str,
-        capture: Future[None] | None,
+        step: int = -1,
+        attached: bool = False,
     ) -> None:
         self.id = id
         self.kind = kind
         self.name = name
         self.system = system
+        self.step = step
         self._ledger = ledger
-        self._append, self._now = ledger.log.append, ledger.clock.time_ns
         self._process = os.getpid()
         self._status = "running"
-        self._step = -1
-        self._raw_id = id_to_bytes(id)
-        self._layouts: dict[tuple[str, ...], tuple[bytes, struct.Struct]] = {}
-        self._capture = capture
+        self._attached = attached
+        self._points = PointWriter(ledger, id, "history")
+        self._gauges = PointWriter(ledger, id, "system")
+        self._write_point = self._points.write
+        renew_after_fork(self)
 
     @property
     def status(self) -> str:
         """Either ``"running"``, ``"finished"`` or ``"failed"``."""
         return self._status
 
-    def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def log(
+        self, metrics: Mapping[str, float], step: int | None = None, *, at: datetime | None = None
+    ) -> None:
         """Write numbers of one step; costs a few microseconds.
 
         Args:
             metrics: Value by name. NaN and infinities are kept as they are.
             step: Where on the run's axis; None is one more than the last.
+            at: When, with time zone; None is now, by the record's clock.
 
         Raises:
             InputError: If a value is no number, or the step no integer of 64 bits.
             RecordError: If the run is finished.
         """
+        if self._status != "running":
+            self._must_run()
+        step = self.step + 1 if step is None else step
+        self._write_point(metrics, step, at)
+        self.step = int(step)
+
+    def log_many(
+        self, metrics: Series, *, steps: ArrayLike, times_ns: ArrayLike | None = None
+    ) -> None:
+        """Write many points at once, a column a metric.
+
+        Args:
+            metrics: Values by name, each of shape (n,) and of numbers.
+            steps: Shape (n,), whole numbers.
+            times_ns: Shape (n,), nanoseconds since 1970; None is now for all of them.
+
+        Raises:
+            InputError: If a column is no numbers or has another length than the steps.
+        """
         self._must_run()
-        names = tuple(metrics)
-        prefix, layout = self._layouts.get(names) or self._layout(names)
-        step = self._step + 1 if step is None else step
-        try:
-            point = layout.pack(step, self._now(), *metrics.values())
-        except (struct.error, TypeError, ValueError, OverflowError) as error:
-            raise _bad_point(metrics, step) from error
-        self._append(Kind.METRICS, prefix + point)
-        self._step = int(step)
+        last = self._points.write_many(metrics, steps, times_ns)
+        self.step = last if last >= 0 else self.step
+
+    def log_system(self, metrics: Mapping[str, float], *, at: datetime | None = None) -> None:
+        """Write what the machine did, such as ``{"cpu": 93.5}``: a stream beside the history."""
+        self._must_run()
+        self._gauges.write(metrics, 0, at)
+
+    def log_row(
+        self, values: Mapping[str, object], step: int | None = None, *, at: datetime | None = None
+    ) -> None:
+        """Write values of one step that are no numbers: texts, lists, references to media.
+
+        Args:
+            values: JSON by name.
+            step: Where on the run's axis; None is one more than the last.
+            at: As for :meth:`log`.
+        """
+        step = self.step + 1 if step is None else step
+        if not isinstance(step, int) or not -(2**63) <= step < 2**63:
+            raise InputError(f"A step must be an integer of at most 64 bits, got {step!r}.")
+        row: dict[str, Json] = {"step": step, "payload": plain_object(values, "A row")}
+        self._write(Kind.ROW, row, at)
+        self.step = step
+
+    def update(
+        self,
+        *,
+        name: str | None = None,
+        config: Mapping[str, object] | None = None,
+        summary: Mapping[str, object] | None = None,
+        about: Mapping[str, object] | None = None,
+        metrics: Mapping[str, object] | None = None,
+        removed: Mapping[Literal["config", "summary", "about"], Iterable[str]] | None = None,
+    ) -> None:
+        """Change what the run says of itself; keys that are not named stay as they are.
+
+        Args:
+            name: What people call it from now on.
+            config: Keys to set in its config; JSON.
+            summary: Keys to set in its summary, above what the points say.
+            about: Keys to set in the facts about it: tags, notes, group, ...
+            metrics: What to make of metrics: by name or pattern, an object with any of
+                ``step_metric``, ``summary`` (list of min, max, mean, last, best, first, none),
+                ``goal``, ``hidden``.
+            removed: Keys to take away, by part.
+        """
+        parts = {"config": config, "summary": summary, "about": about, "metrics": metrics}
+        data: dict[str, Json] = {
+            part: plain_object(said, f"A run's {part}")
+            for part, said in parts.items()
+            if said is not None
+        }
+        if name is not None:
+            data["name"] = self.name = checked_text(name, "A run's name")
+        if removed:
+            data["removed"] = {part: [str(key) for key in keys] for part, keys in removed.items()}
+        if data:
+            self._write(Kind.UPDATE, data)
+
+    def console(self, text: str, stream: str = "stdout", *, at: datetime | None = None) -> None:
+        """Write what the run printed."""
+        self._write(Kind.CONSOLE, {"stream": stream, "text": str(plain(text, "Output"))}, at)
+
+    def beat(self) -> None:
+        """Write that the run lives; for one that was started with ``lease_s``."""
+        self._write(Kind.BEAT, {})
+
+    def rewind(self, step: int) -> None:
+        """Go back to a step: what was written of later steps counts no more, though it is kept.
+
+        Args:
+            step: The last step that stays.
+        """
+        if not isinstance(step, int):
+            raise InputError(f"A run is rewound to a whole step, got {step!r}.")
+        self._write(Kind.REWIND, {"step": step})
+        self.step = step
 
     def event(
         self, kind: str, payload: Mapping[str, object] | None = None, at: datetime | None = None
@@ -129,9 +233,12 @@ class Run:
         self,
         name: str,
         type: str,  # noqa: A002 - the field's word
-        files: Mapping[str, bytes | Path],
+        files: Mapping[str, File],
         metadata: Mapping[str, object] | None = None,
         aliases: Iterable[str] = (),
+        *,
+        description: str = "",
+        ttl: timedelta | None = None,
     ) -> Artifact:
         """Keep files as an artifact that this run made, and return it.
 
@@ -142,35 +249,73 @@ class Run:
         Args:
             name: What to call it; without a colon.
             type: What it is, such as ``"dataset"`` or ``"model"``; one per name.
-            files: Content by file name, as bytes or as a file to copy.
+            files: By file name: bytes, a file to copy, a `Blob` that was put, or a `Reference`
+                to where it is kept.
             metadata: What to say of it; JSON.
             aliases: Names that point to this version from now on.
+            description: What it is, in words.
+            ttl: How long it is kept if no alias points to it; None is for ever.
 
         Raises:
             InputError: If a name, a file or the metadata is of no use.
+            NotFoundError: If a `Blob` is not in the record.
             StorageError: If the disk refuses; then there is no such artifact.
         """
         self._must_run()
-        return self._ledger.make(
-            self.id, name=name, type=type, files=files, metadata=metadata, aliases=aliases
-        )
+        from homeostat.record._artifact_make import Making  # noqa: PLC0415 - where one is made
 
-    def finish(self, status: str = "finished", error: str = "") -> None:
+        making = Making(name, type, files, metadata, aliases, description=description, ttl=ttl)
+        return self._ledger.make(self.id, making)
+
+    def make_from(
+        self, draft: ArtifactDraft, aliases: Iterable[str] = (), *, empty: bool = False
+    ) -> Artifact:
+        """Keep what a draft holds as an artifact that this run made; as :meth:`make`.
+
+        Args:
+            draft: Its files, references, metadata; it may be filled on and made again.
+            aliases: Names that point to this version from now on.
+            empty: Whether it may have no files.
+        """
+        self._must_run()
+        return self._ledger.make(self.id, draft.making(aliases, empty=empty))
+
+    def put(self, content: bytes | Path) -> Blob:
+        """Keep a content that this run will name, such as an image, and return what it is."""
+        self._must_run()
+        return self._ledger.blobs.put(content)
+
+    def finish(
+        self,
+        status: str = "finished",
+        error: str = "",
+        *,
+        exit_code: int | None = None,
+        at: datetime | None = None,
+    ) -> None:
         """End the run.
 
         Args:
-            status: ``"finished"`` or ``"failed"``.
+            status: ``"finished"``, ``"failed"`` or, for one that ran elsewhere, ``"crashed"``.
             error: Why it failed.
+            exit_code: What its process ended with.
+            at: When it ended; None is now.
         """
-        if status not in {"finished", "failed"}:
-            raise InputError(f"A run ends as 'finished' or 'failed', got {status!r}.")
+        if status not in {"finished", "failed", "crashed"}:
+            raise InputError(f"A run ends as 'finished', 'failed' or 'crashed', got {status!r}.")
         self._must_run()
-        if self._capture and os.getpid() == self._process:  # its thread is the parent's
-            problem = self._capture.exception()
-            if problem is not None:
-                self.event("capture-failed", {"reason": str(problem)})
-        self._write(Kind.FINISH, {"status": status, "error": plain(error, "The error")})
+        if self._ledger.forked:
+            self._ledger.settle()  # such a process may leave without waiting for its threads
+        if not self._attached:
+            end: dict[str, Json] = {"status": status, "error": plain(error, "The error")}
+            self._write(Kind.FINISH, end | {"exit_code": exit_code}, at)
+            self._ledger.seal_if_large()
         self._status = status
+
+    def renew(self) -> None:
+        """Announce names anew in a forked child, which has a log of its own."""
+        self._points.forget()
+        self._gauges.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -194,36 +339,16 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.kind} {self.name or self.id}: {self._status})"
 
-    def _write(self, kind: Kind, data: Mapping[str, Json]) -> None:
+    def _write(self, kind: Kind, data: Mapping[str, Json], at: datetime | None = None) -> None:
         self._must_run()
-        self._ledger.write(kind, self.id, data)
+        self._ledger.write(kind, self.id, data, at)
 
-    def _at(self, at: datetime | None) -> int:
-        return self._now() if at is None else nanoseconds(at)
+    def _at(self, moment: datetime | None) -> int:
+        return self._ledger.clock.time_ns() if moment is None else nanoseconds(moment)
 
     def _must_run(self) -> None:
         if self._status != "running":
             raise RecordError(
                 f"Run {self.id} ({self.kind}) has {self._status}, so nothing can be added to it: "
-                "start another with `record.start_run`."
+                "go on with `record.resume_run`, or start another with `record.start_run`."
             )
-
-    def _layout(self, names: tuple[str, ...]) -> tuple[bytes, struct.Struct]:
-        kept = [checked_text(name, "A metric's name") for name in names]
-        if len(self._layouts) >= _MAX_LAYOUTS:
-            self._layouts.clear()
-        layout = metrics_prefix(self._raw_id, kept), metrics_struct(len(kept))
-        self._layouts[names] = layout
-        return layout
-
-
-def _bad_point(metrics: Mapping[str, object], step: object) -> InputError:
-    for name, value in metrics.items():
-        try:
-            _ONE.pack(value)
-        except (struct.error, TypeError, ValueError, OverflowError):
-            return InputError(
-                f"Metric `{name}` must be a number, got {value!r} of type "
-                f"{type(value).__name__}: pass a float, or use `run.event` for other facts."
-            )
-    return InputError(f"A step must be an integer of at most 64 bits, got {step!r}.")

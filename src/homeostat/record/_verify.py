@@ -122,7 +122,7 @@ def _owners(index: Index) -> dict[str, str]:
     owners: dict[str, str] = {}
     for run, code, environment in index.rows("SELECT run, code, environment FROM captures"):
         owners |= {code: f"code of run {run}", environment: f"environment of run {run}"}
-    for name, version, files in index.rows("SELECT name, version, files FROM made"):
+    for name, version, files in index.rows("SELECT name, version, files FROM versions"):
         for file, part in json.loads(files).items():
             owners[part["sha256"]] = f"{name}:v{version}/{file}"
     return owners

@@ -8,6 +8,7 @@ from homeostat.serve._progress import Progress
 from homeostat.serve._rollout import Rollout, Stage, Step
 from homeostat.serve._route import Plan, assign, direct, plan_of
 from homeostat.serve._serve import serve, serving
+from homeostat.serve._served_by import predictions_of, served_by
 from homeostat.serve._sla import Limit, Sla, sla
 
 __all__ = [
@@ -29,8 +30,10 @@ __all__ = [
     "no_worse",
     "pack",
     "plan_of",
+    "predictions_of",
     "read_predictions",
     "serve",
+    "served_by",
     "serving",
     "sla",
     "unpack",
