@@ -1,0 +1,1 @@
+"""Faces that other tools know: their clients, their files."""
