@@ -2,6 +2,7 @@ import importlib.util
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +20,54 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def a_year():
-    """The module that makes a record of a year."""
-    spec = importlib.util.spec_from_file_location("a_year", Path(__file__).with_name("a_year.py"))
+def beside(name):
+    """Load a module that lies beside this file."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def a_year():
+    """The module that makes a record of a year."""
+    return beside("a_year")
+
+
+@pytest.fixture(scope="session")
+def tracked(tmp_path_factory):
+    """A record of tracked runs, and their ids; not to be written to."""
+    record, ids = beside("tracked").write_tracked(tmp_path_factory.mktemp("tracked"))
+    return settled(record), ids
+
+
+@pytest.fixture(scope="session")
+def tracked_site(tracked):
+    with served(tracked[0]) as address:
+        yield address
+
+
+@pytest.fixture
+def runs_web(tracked_site):
+    with httpx.Client(base_url=tracked_site, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def tracked_addresses(tracked):
+    """One address of each kind of page of tracked runs."""
+    first, second, *_ = tracked[1]
+    every = "&".join(f"run={run}" for run in tracked[1])
+    table = f"/tables/{first}?key=predictions"
+    return [
+        "/runs?filter=config.lr+<+0.05&sort=-summary.val/auc",
+        "/runs?columns=config.seed&columns=summary.val/auc", f"/runs/{second}",
+        *(f"/runs/{first}?tab={tab}" for tab in ("media", "console", "machine", "code")),
+        f"/runs/{first}?tab=media&step=100", f"/compare?run={first}&run={second}",
+        f"/compare?{every}&scale=log", "/compare?filter=config.seed+<+3", table,
+        f"{table}&filter=guess+!=+truth&sort=-score", f"{table}&group=truth&sort=truth",
+        f"{table}&with={second}&on=id", f"{table}&truth=truth&guess=guess",
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -55,10 +97,22 @@ def serving():
     return served
 
 
+def settled(record):
+    """Wait until code and environment of each run are captured, which happens in the background.
+
+    A page that is open meanwhile would hear that the record grew, and fetch itself anew.
+    """
+    deadline = time.monotonic() + 60
+    for run in record.runs()["id"]:
+        while record.run(run).environment is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return record
+
+
 @pytest.fixture(scope="session")
 def year(tmp_path_factory, a_year):
     """A record of one system that lived a year; not to be written to."""
-    return a_year.write_year(tmp_path_factory.mktemp("year"))
+    return settled(a_year.write_year(tmp_path_factory.mktemp("year")))
 
 
 @pytest.fixture(scope="session")
@@ -82,8 +136,8 @@ def web(site):
 @pytest.fixture(scope="session")
 def addresses(year):
     """One address of each kind of page, of the record of a year."""
-    replay = year.runs("replay")["id"][0]
-    train = year.runs("train", name="boosted")["id"][0]
+    replay = year.runs(kind="replay")["id"][0]
+    train = year.runs(kind="train", name="boosted")["id"][0]
     finding = year.findings(check="slice.metric")["id"][0]
     shift = year.findings(check="shift.feature")["id"][0]
     return [

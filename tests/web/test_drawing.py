@@ -7,26 +7,10 @@ from hypothesis.extra.numpy import arrays
 
 from homeostat.web._layers import layers
 from homeostat.web._scale import Scale, ticks
-from homeostat.web._series import min_max, trailing_mean
+from homeostat.web._series import trailing_mean
 from homeostat.web._words import brief, moment, number, share, signed, size, span
 
 finite = st.floats(-1e9, 1e9)
-
-
-@given(arrays(np.float64, st.integers(1, 300), elements=finite), st.integers(1, 50))
-def test_a_reduced_series_keeps_each_spike_in_its_column(values, columns):
-    x = np.arange(len(values), dtype=float)
-    at, low, high = min_max(x, values, columns)
-    assert len(at) <= max(columns, min(len(values), columns))
-    assert low.min() == values.min()
-    assert high.max() == values.max()
-    assert (np.diff(at) > 0).all()
-
-
-def test_values_that_are_not_finite_are_left_out_of_a_series():
-    at, low, high = min_max(np.arange(4.0), np.array([1.0, np.nan, np.inf, 2.0]), 10)
-    assert at.tolist() == [0.0, 3.0]
-    assert low.tolist() == high.tolist() == [1.0, 2.0]
 
 
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(-100, 100)), st.integers(1, 9))

@@ -60,7 +60,7 @@ def test_the_loop_says_what_is_live_and_how_each_stage_stands(web):
 
 
 def test_the_timeline_gives_the_numbers_that_were_logged(web, year):
-    run = year.runs("replay", name="weekly")["id"][0]
+    run = year.runs(kind="replay", name="weekly")["id"][0]
     logged = year.metrics(run)
     auc = logged.filter(logged["name"] == "auc")["value"].to_list()
     rows = list(csv.DictReader(io.StringIO(web.get("/timeline.csv?metric=auc&table=days").text)))
@@ -92,28 +92,28 @@ def test_lists_are_filtered_sorted_and_cut_into_pages(web):
 
 
 def test_a_run_shows_its_code_its_environment_and_its_parts(web, year):
-    train = year.runs("train", name="boosted")["id"][0]
+    train = year.runs(kind="train", name="boosted")["id"][0]
     data = web.get(f"/runs/{train}.json").json()
     assert dict(data["environment"])["python"].startswith("3.")
     assert any(line.startswith("polars==") for line in data["packages"])
     assert [one["ref"] for one in data["used"]] == ["flight-features:v0"]
-    whole = year.runs("run")["id"][0]
+    whole = year.runs(kind="run")["id"][0]
     parts = web.get(f"/runs/{whole}.json").json()["children"]
     assert len(parts) == 13
     assert ["split.gap", "1d"] in web.get(f"/runs/{whole}.json").json()["config"]
 
 
 def test_a_series_is_sent_as_float32_and_as_csv(web, year):
-    run = year.runs("replay", name="never")["id"][0]
+    run = year.runs(kind="replay", name="never")["id"][0]
     raw = web.get(f"/runs/{run}/series?name=auc&columns=100").content
     flat = struct.unpack(f"<{len(raw) // 4}f", raw)
-    n = len(flat) // 3
+    n = len(flat) // 4
     assert n <= 100
     values = [float(row["value"]) for row in csv.DictReader(
         io.StringIO(web.get(f"/runs/{run}/series?name=auc&form=csv").text))]  # fmt: skip
     assert len(values) == 274
     assert min(flat[n : 2 * n]) == pytest.approx(min(values), rel=1e-6)
-    assert max(flat[2 * n :]) == pytest.approx(max(values), rel=1e-6)
+    assert max(flat[2 * n : 3 * n]) == pytest.approx(max(values), rel=1e-6)
     assert "Did you mean <code>auc</code>?" in web.get(f"/runs/{run}/series?name=aucc").text
 
 
@@ -170,7 +170,7 @@ def test_what_is_not_there_is_a_page_that_says_what_is(web, address, says):
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_sentence(web, year, address, says):
-    reply = web.get(address.format(run=year.runs("replay")["id"][0]))
+    reply = web.get(address.format(run=year.runs(kind="replay")["id"][0]))
     assert reply.status_code == 400
     assert says in reply.text.replace("<code>", "`").replace("</code>", "`")
 

@@ -21,18 +21,22 @@ from homeostat.core import HomeostatError, InputError, NotFoundError
 from homeostat.record import Record
 from homeostat.web import (
     _artifacts,
+    _compare,
     _evaluation,
     _findings,
     _home,
     _lineage,
+    _run,
     _runs,
     _shift,
+    _tables,
     _timeline,
 )
-from homeostat.web._download import download, series
+from homeostat.web._download import download, patch, series
 from homeostat.web._guard import Guard
 from homeostat.web._links import Links, query
 from homeostat.web._live import events
+from homeostat.web._media import media
 from homeostat.web._page import Ask, Page, View, answer, missing
 from homeostat.web._read import systems
 
@@ -53,22 +57,29 @@ _PAGES: Mapping[str, Page] = {
     "/shift": _shift.shift,
     "/evaluation": _evaluation.evaluation,
     "/runs": _runs.runs,
-    "/runs/{run}": _runs.run,
+    "/runs/{run}": _run.run,
+    "/compare": _compare.compare,
+    "/tables": _tables.of_artifact,
+    "/tables/{run}": _tables.of_run,
     "/artifacts": _artifacts.artifacts,
     "/artifacts/{reference:path}": _artifacts.artifact,
     "/lineage/{identity:path}": _lineage.lineage,
     "/findings": _findings.findings,
     "/findings/{finding}": _findings.finding,
 }
+_PART_OF = {"/compare": "/runs", "/tables": "/runs"}
 _OF_A_SYSTEM = ("/", "/timeline", "/shift", "/evaluation")
 
 
-def create_app(record: Record | Path | str, *, token: str | None = None) -> Starlette:
+def create_app(
+    record: Record | Path | str, *, token: str | None = None, gated: bool = False
+) -> Starlette:
     """Make the application that shows a record.
 
     Args:
         record: The record, or its folder.
         token: What visitors must show; None answers only requests to the loopback.
+        gated: Whether something before this application asks visitors who they are.
 
     Raises:
         NotFoundError: If there is no record in the folder.
@@ -84,7 +95,10 @@ def create_app(record: Record | Path | str, *, token: str | None = None) -> Star
     routes: list[BaseRoute] = [
         Route("/events", events(opened, closing)),
         Route("/file", download(opened)),
+        Route("/media/{content}", media(opened)),
+        Route("/series", series(opened)),
         Route("/runs/{run}/series", series(opened)),
+        Route("/runs/{run}/patch", patch(opened)),
     ]
     for path, page in _PAGES.items():
         twin = "/index" if path == "/" else path
@@ -99,7 +113,7 @@ def create_app(record: Record | Path | str, *, token: str | None = None) -> Star
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, token=token, refuse=refuse)],
+        middleware=[Middleware(Guard, token=token, refuse=refuse, gated=gated)],
         exception_handlers=dict.fromkeys((HTTPException, HomeostatError, Exception), _failed),
     )
     app.state.closing = closing
@@ -128,6 +142,7 @@ def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - w
 def _frame(request: Request, link: Links, path: str) -> dict[str, object]:
     """Return what every page has around it."""
     first = "/" + path.split("/")[1]
+    first = _PART_OF.get(first, first)
     theme = request.cookies.get("homeostat_theme")
 
     def twin(form: str, table: str | None = None) -> str:

@@ -8,10 +8,11 @@ import polars as pl
 
 from homeostat.core import NotFoundError
 from homeostat.record import Artifact
+from homeostat.web._flat import flat
+from homeostat.web._links import query
 from homeostat.web._lists import Sorting, cut, filters
 from homeostat.web._page import Ask, Table, View, missing
 from homeostat.web._read import run_rows
-from homeostat.web._runs import flat
 
 __all__ = ["artifact", "artifacts"]
 
@@ -64,7 +65,9 @@ def artifact(ask: Ask) -> View:
         "metadata": flat(found.metadata),
         "files": [
             {"name": name, "size": found.sizes[name], "digest": digest,
-             "href": ask.link.file(found.reference, name)}
+             "href": ask.link.file(found.reference, name),
+             "table": query("/tables", artifact=found.reference, name=name)
+             if name.endswith((".table.json", ".parquet")) else None}
             for name, digest in found.files.items()
         ],
         "made_by": _runs(ask, (e.source for e in lineage.edges if e.target == found.id)),

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Guard", "is_loopback"]
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "frame-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
@@ -53,10 +54,14 @@ class Guard:
         app: What it guards.
         token: What a visitor must show; None on the loopback.
         refuse: Writes the page that says why not.
+        gated: Whether whoever comes here has been asked already.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None, refuse: Refuse) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str | None, refuse: Refuse, gated: bool = False
+    ) -> None:
         self.app = app
+        self._gated = gated
         self._token = token
         self._refuse = refuse
 
@@ -83,6 +88,8 @@ class Guard:
         """Return what to answer instead of the page; None where the visitor may pass."""
         if request.method not in {"GET", "HEAD"} and request.scope["path"] != "/token":
             return self._refuse(request, 405, "These pages are read, not written: use GET.", False)
+        if self._gated:
+            return None
         if self._token is None:
             return self._only_loopback(request)
         if request.scope["path"].startswith("/static/") or self._has_token(request):

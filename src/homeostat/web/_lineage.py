@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from homeostat.core import NotFoundError
 from homeostat.record import Edge, Node
+from homeostat.web._flat import flat
 from homeostat.web._layers import Drawing, layers
 from homeostat.web._page import Ask, Table, View, missing
-from homeostat.web._runs import flat
 
 __all__ = ["lineage"]
 

@@ -41,6 +41,10 @@ class Links:
         """Return the address of a run's page."""
         return f"/runs/{quote(run, safe='')}"
 
+    def table(self, run: str, key: str, step: int | None = None) -> str:
+        """Return the address of a table that a run logged."""
+        return query(f"/tables/{quote(run, safe='')}", key=key, step=step)
+
     def artifact(self, reference: str) -> str:
         """Return the address of an artifact's page."""
         return f"/artifacts/{quote(reference, safe='')}"

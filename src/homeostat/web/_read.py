@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -31,6 +32,8 @@ RELEASES = ("promote", "reject", "rollback")
 """The kinds of event that end a release."""
 _TONES = {"promote": "ok", "reject": "warn", "rollback": "fail"}
 _SEVERITIES = {"page": "fail", "note": "warn"}
+
+_SYSTEMS: WeakKeyDictionary[Record, tuple[str, list[str]]] = WeakKeyDictionary()
 
 Report = TypeVar("Report")
 
@@ -98,9 +101,14 @@ class Event:
 
 
 def systems(record: Record) -> list[str]:
-    """Return the names of the systems of a record, the latest first."""
-    names = record.runs()["system"]
-    return names.filter(names != "").unique(maintain_order=True).to_list()
+    """Return the names of the systems of a record, the latest first; remembered until it grows."""
+    now = record.cursor()
+    known = _SYSTEMS.get(record)
+    if known is None or known[0] != now:
+        names = record.runs()["system"]
+        known = now, names.filter(names != "").unique(maintain_order=True).to_list()
+        _SYSTEMS[record] = known
+    return list(known[1])
 
 
 def run_rows(frame: pl.DataFrame) -> list[RunRow]:

@@ -1,181 +1,109 @@
-"""The list of runs, and the page of one."""
+"""The list of runs: filtered by an expression, ordered, with chosen columns."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
-from homeostat.core import NotFoundError, Verdict, worst
-from homeostat.record import RunInfo
+from homeostat.core import InputError, suggest
+from homeostat.web._columns import chosen_columns, facts_of, quoted, shown
 from homeostat.web._links import query
 from homeostat.web._lists import Sorting, cut, filters
-from homeostat.web._page import Ask, Table, View, missing
-from homeostat.web._read import events_of, found_rows, run_rows
-from homeostat.web._words import instant, number, title
+from homeostat.web._page import Ask, Table, View
+from homeostat.web._read import run_rows
 
-__all__ = ["flat", "run", "runs"]
+__all__ = ["runs"]
 
-_SORTED_BY = ("name", "kind", "system", "status", "started", "seconds")
-_MOST = 12
-_MOST_EVENTS = 200
-_BADNESS = ("fail", "unknown", "warn", "ok")
+_OWN = {"name": "name", "kind": "kind", "system": "system", "status": "status",
+        "started": "started", "seconds": "duration_s"}  # fmt: skip
+_EXAMPLES = "config.lr < 0.01 and summary.auc > .8"
+_MOST_COMPARED = 100
 
 
 def runs(ask: Ask) -> View:
     """List the runs, filtered and sorted as the address says."""
-    took = (pl.col("finished") - pl.col("started")).dt.total_microseconds() / 1e6
-    everything = ask.record.runs().with_columns(took.alias("seconds"))
-    chosen, fields = filters(ask, everything, ("kind", "system", "status"))
-    sorting = Sorting.of(ask, _SORTED_BY)
-    chosen = sorting.applied(chosen)
-    shown, pager = cut(ask, chosen)
-    names = ("id", "kind", "name", "system", "status", "started", "finished", "parent", "seconds")
-    data = {"total": len(chosen), "runs": run_rows(shown)}
-    drawing = {
-        "fields": fields, "sorting": sorting, "pager": pager,
-        "filtered": any(field["value"] for field in fields),
-    }  # fmt: skip
-    table = Table("runs", names, chosen.select(names).iter_rows())
-    return View("runs.html", "Runs", data, [table], drawing)
-
-
-def run(ask: Ask) -> View:
-    """Show one run."""
-    try:
-        info = ask.record.run(ask.names["run"])
-    except NotFoundError:
-        known = ask.record.runs()["id"].to_list()
-        return missing("run", ask.names["run"], known, ask.link.run)
-    metrics = ask.record.metrics(info.id)
-    events = ask.record.events(run=info.id)
-    found = ask.record.findings(run=info.id)
-    rank = pl.col("verdict").replace_strict(dict(zip(_BADNESS, range(4), strict=True)))
-    findings = found_rows(found.sort(rank, maintain_order=True).head(_MOST))
-    children = run_rows(ask.record.runs(parent=info.id).reverse())
+    asked = ask.query.getlist("columns")
+    everything = ask.record.runs()
+    sorting = _sorting(ask)
+    chosen, problem = _found(ask, everything, sorting)
+    chosen, fields = filters(ask, chosen, ("kind", "system", "status"))
+    page, pager = cut(ask, chosen)
+    known = [facts_of(row) for row in page.iter_rows(named=True)]
+    columns, every = chosen_columns(asked, known)
+    cells = [[shown(facts.get(name)) for name in columns] for facts in known]
     data = {
-        "run": _plain(info),
-        "metrics": _summaries(ask, info.id, metrics),
-        "findings": findings,
-        "findings_total": len(found),
-        "events": events_of(events.tail(_MOST_EVENTS)),
-        "events_total": len(events),
-        "children": children,
-        "used": [_reference(ask, reference) for reference in info.used],
-        "made": [_reference(ask, reference) for reference in info.made],
-        "config": flat(info.config),
-        **_captured(info),
+        "total": len(chosen),
+        "problem": problem,
+        "columns": columns,
+        "runs": run_rows(page),
+        "values": [{name: facts.get(name) for name in columns} for facts in known],
     }
-    tables = [
-        Table("metrics", metrics.columns, metrics.iter_rows()),
-        Table("findings", found.columns, found.iter_rows()),
-        Table("events", events.columns, events.iter_rows()),
-    ]
-    start = instant(info.config.get("start"))
     drawing = {
-        "csv": f"{ask.path}.csv",
-        "events_csv": f"{ask.path}.csv?table=events",
-        "parent_name": _name(ask, info.parent),
-        "run_start": start.isoformat() if start else None,
-        "verdict_of": _worst(found),
-    }
-    return View("run.html", info.name or info.kind, data, tables, drawing)
-
-
-def flat(config: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested settings as rows of a dotted key and a text.
-
-    Example:
-        >>> flat({"rate": 0.1, "split": {"gap": "1d", "parts": [1, 2]}})
-        [('rate', '0.1'), ('split.gap', '1d'), ('split.parts', '[1, 2]')]
-    """
-    rows: list[tuple[str, str]] = []
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            rows += flat(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            rows.append((f"{prefix}{key}", text))
-    return rows
-
-
-def _plain(info: RunInfo) -> dict[str, object]:
-    end = info.finished
-    return {
-        "id": info.id, "kind": info.kind, "name": info.name, "system": info.system,
-        "status": info.status, "error": info.error, "parent": info.parent,
-        "started": info.started, "finished": end,
-        "seconds": (end - info.started).total_seconds() if end else None,
+        "fields": _with_all(fields, everything), "sorting": sorting, "pager": pager,
+        "rows": list(zip(run_rows(page), cells, strict=True)), "every": every,
+        "filter": ask.get("filter") or "", "example": _EXAMPLES,
+        "filtered": bool(ask.get("filter") or any(field["value"] for field in fields)),
+        "compare_all": _compare_all(ask, page, len(chosen)),
     }  # fmt: skip
+    return View(
+        "runs.html", "Runs", data, [_table(chosen, columns)], drawing, 400 if problem else 200
+    )
 
 
-def _summaries(ask: Ask, run_id: str, metrics: pl.DataFrame) -> list[dict[str, object]]:
-    """Return, for each metric, its last, lowest and highest value and where its points are."""
-    value = pl.col("value")
-    known = value.filter(value.is_finite())
-    frame = metrics.group_by("name", maintain_order=True).agg(
-        value.last().alias("last"), known.min().alias("min"), known.max().alias("max"),
-        pl.len().alias("n"),
-    )  # fmt: skip
-    base = f"{ask.link.run(run_id)}/series"
+def _sorting(ask: Ask) -> Sorting:
+    text = ask.get("sort") or ""
+    key = text.removeprefix("-")
+    if key and key not in _OWN and not key.startswith(("config.", "summary.")):
+        raise InputError(f"`sort` cannot be {text!r}.{suggest(key, _OWN)}")
+    return Sorting(ask, key or None, text.startswith("-"))
+
+
+def _found(ask: Ask, everything: pl.DataFrame, sorting: Sorting) -> tuple[pl.DataFrame, str | None]:
+    """Return the runs that are asked for, and what cannot be understood of the question."""
+    condition = ask.get("filter")
+    if condition is None and sorting.key is None:
+        return everything, None
+    order = "-started"
+    if sorting.key is not None:
+        name = _OWN.get(sorting.key) or quoted(sorting.key)
+        order = f"{'-' if sorting.down else ''}{name}"
+    try:
+        return ask.record.runs(condition, order=order), None
+    except InputError as error:
+        return everything.clear(), str(error)
+
+
+def _with_all(
+    fields: Sequence[dict[str, object]], everything: pl.DataFrame
+) -> list[dict[str, object]]:
+    """Return the fields with all values of the record to choose from, not only those found."""
     return [
-        {
-            **row,
-            "src": query(base, name=row["name"]),
-            "csv": query(base, name=row["name"], form="csv"),
-            "words": f"{title(row['name'])}: {row['n']} values from {number(row['min'])} to "
-            f"{number(row['max'])}, the last {number(row['last'])}",
-        }
-        for row in frame.iter_rows(named=True)
+        field | {"options": [v for v in everything[str(field["name"])].unique().sort() if v]}
+        for field in fields
     ]
 
 
-def _reference(ask: Ask, reference: str) -> dict[str, str]:
-    return {"ref": reference, "type": ask.record.artifact(reference).type}
+def _compare_all(ask: Ask, page: pl.DataFrame, total: int) -> str | None:
+    """Return the address that compares all the runs found, or those of the page."""
+    if len(page) < 2:
+        return None
+    if total <= _MOST_COMPARED and ask.get("filter") and not any(
+        ask.get(name) for name in ("kind", "system", "status")
+    ):  # fmt: skip
+        return query("/compare", filter=ask.get("filter"))
+    return query("/compare", run=page["id"].to_list())
 
 
-def _name(ask: Ask, run_id: str | None) -> str:
-    if run_id is None:
-        return ""
-    try:
-        parent = ask.record.run(run_id)
-    except NotFoundError:
-        return run_id
-    return f"{parent.kind} {parent.name}".strip()
+def _table(chosen: pl.DataFrame, columns: Sequence[str]) -> Table:
+    names = ("id", "kind", "name", "system", "status", "started", "finished", "parent", "seconds")
+    took = (pl.col("finished") - pl.col("started")).dt.total_microseconds() / 1e6
+    frame = chosen.with_columns(seconds=took)
 
+    def rows() -> Iterator[list[Any]]:
+        for row in frame.iter_rows(named=True):
+            facts = facts_of(row) if columns else {}
+            yield [*(row[name] for name in names), *(facts.get(name) for name in columns)]
 
-def _worst(found: pl.DataFrame) -> Verdict:
-    """Return the worst verdict; of none, unknown."""
-    present = set(found["verdict"].to_list())
-    return next((Verdict(verdict) for verdict in _BADNESS if verdict in present), worst([]))
-
-
-def _captured(info: RunInfo) -> dict[str, object]:
-    """Return the captured code and environment as rows."""
-    code, environment = [], []
-    if info.command:
-        code.append(("command", " ".join(info.command)))
-    if info.code is not None:
-        state = "with uncommitted changes" if info.code.dirty else "clean"
-        if info.code.commit:
-            code += [
-                ("commit", f"{info.code.commit} ({state})"),
-                ("branch", info.code.branch or "detached"),
-            ]
-        if info.code.note:
-            code.append(("note", info.code.note))
-    if info.environment is not None:
-        about = info.environment
-        environment = [
-            ("python", about.python), ("platform", about.platform), ("host", about.host),
-            ("processors", f"{about.usable_cpus} of {about.cpus}"),
-            *about.variables.items(),
-        ]  # fmt: skip
-    packages = info.environment.packages if info.environment else {}
-    return {
-        "code": code,
-        "environment": environment,
-        "patch": info.code.patch if info.code else "",
-        "packages": [f"{name}=={version}" for name, version in packages.items()],
-    }
+    return Table("runs", (*names, *columns), rows())

@@ -1,45 +1,13 @@
-"""Series made small enough to draw without losing a spike."""
+"""Series smoothed without showing a change before it came."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["min_max", "trailing_mean"]
+__all__ = ["trailing_mean"]
 
 Floats = NDArray[np.float64]
-
-
-def min_max(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats, Floats]:
-    """Reduce a series to the minimum and maximum of each pixel column.
-
-    Args:
-        x: Positions, shape (n,), in ascending order.
-        y: Values, shape (n,); those that are not finite are left out.
-        columns: How many pixel columns there are.
-
-    Returns:
-        The middle, minimum and maximum of each column that holds a value, in order. No value
-        lies outside what is drawn, so no spike is lost. O(n) time.
-
-    Example:
-        >>> x = np.arange(6.0)
-        >>> [part.tolist() for part in min_max(x, np.array([0, 9, 1, 2, -5, 3.0]), 2)]
-        [[1.0, 4.0], [0.0, -5.0], [9.0, 3.0]]
-    """
-    kept = np.isfinite(y) & np.isfinite(x)
-    x, y = x[kept], y[kept]
-    if len(x) <= max(columns, 1):
-        return x, y, y
-    width = (x[-1] - x[0]) or 1.0
-    column = np.minimum((x - x[0]) / width * columns, columns - 1).astype(np.int64)
-    starts = np.flatnonzero(np.diff(column, prepend=-1))
-    ends = np.append(starts[1:], len(x)) - 1
-    return (
-        (x[starts] + x[ends]) / 2,
-        np.minimum.reduceat(y, starts),
-        np.maximum.reduceat(y, starts),
-    )
 
 
 def trailing_mean(values: Floats, weights: Floats, length: int) -> Floats:

@@ -17,7 +17,7 @@ from homeostat.record import Record
 from homeostat.web._app import create_app
 from homeostat.web._guard import is_loopback
 
-__all__ = ["Server", "serve_ui"]
+__all__ = ["Server", "listen_and_run", "serve_ui"]
 
 
 def serve_ui(
@@ -46,7 +46,17 @@ def serve_ui(
             f"Past the loopback a token is required, got host {host!r} and none: pass a token "
             "(`homeostat ui --token ...`), or listen on 127.0.0.1."
         )
-    app = create_app(record, token=token)
+    listen_and_run(create_app(record, token=token), host, port, announce=announce)
+
+
+def listen_and_run(
+    app: Starlette, host: str, port: int, *, announce: Callable[[str], None] | None = None
+) -> None:
+    """Run an application until interrupted; its ``state.closing`` is set when that comes.
+
+    Raises:
+        ServerError: If the port cannot be had.
+    """
     with _listen(host, port) as listener:
         if announce is not None:
             name = f"[{host}]" if ":" in host else host

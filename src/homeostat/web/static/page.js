@@ -5,7 +5,7 @@ const parts = (root) => root.querySelectorAll("[data-part]");
 // Fetch a page of the same address and replace only the parts that differ.
 export async function show(url, { push = false } = {}) {
   const reply = await fetch(url, { headers: { Accept: "text/html" } });
-  if (!reply.ok) { if (push) location.assign(url); return; }
+  if (!reply.ok && reply.status !== 400) { if (push) location.assign(url); return; }
   const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
   const names = (root) => [...parts(root)].map((part) => part.dataset.part).join();
   if (push) history.pushState(null, "", url);
@@ -18,12 +18,26 @@ export async function show(url, { push = false } = {}) {
     const next = fresh.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
     if (sources.get(part) === next.innerHTML) continue;
     const open = [...part.querySelectorAll("details[open][id]")].map((d) => d.id);
+    const ticked = [...part.querySelectorAll("[form][id]:checked")].map((tick) => tick.id);
     sources.set(part, next.innerHTML);
+    keep(part, next);
     part.replaceChildren(...next.childNodes);
+    for (const id of ticked) part.querySelector(`#${CSS.escape(id)}`)?.setAttribute("checked", "");
     for (const id of open) part.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   }
-  if (focused) document.getElementById(focused)?.focus();
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
 }
+
+// Charts stay what they are, zoomed and read: they only learn what is new.
+const keep = (part, next) => {
+  for (const old of part.querySelectorAll("[data-keep]")) {
+    const fresh = next.querySelector(`#${CSS.escape(old.id)}`);
+    if (!fresh) continue;
+    fresh.replaceWith(old);
+    for (const { name } of [...old.attributes]) if (name.startsWith("data-") && !fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+};
 
 // The HTML that each part was made from: what elements draw into themselves is no change.
 const sources = new WeakMap();
