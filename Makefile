@@ -4,8 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+BRIDGES := keras sb3 xgboost # to libraries that only those have who use them
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test slow clients check format bench clean
 
 help:  ## show what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -13,15 +14,28 @@ help:  ## show what there is
 demo: $(VENV)/.demo  ## a model's whole year, then the page that shows it
 	@$(BIN)/homeostat demo $(ARGS)
 
-test: $(VENV)/.dev  ## the whole suite
-	$(BIN)/python -m pytest -n $(WORKERS) tests
+test: $(VENV)/.dev  ## the suite, but for what `make slow` runs
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" tests
+
+slow: $(VENV)/.dev  ## the tests that take longer: processes killed by the hundred, error rates, PostgreSQL, whole years
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
+
+clients: .venv-clients/.ready  ## clients of wandb as published, by both doors (an hour of downloads and runs)
+	HOMEOSTAT_CLIENTS=.venv-clients/bin/python $(BIN)/python -m pytest tests/compat/clients tests/compat/wire/test_the_real_client.py
+
+.venv-clients/.ready: tests/compat/clients/requirements.txt pyproject.toml | $(VENV)/.dev
+	@echo "Installing clients of wandb into .venv-clients ..."
+	@$(PYTHON) -m venv .venv-clients
+	@PIP_CONSTRAINT=constraints.txt .venv-clients/bin/python -m pip install --quiet -e . -r tests/compat/clients/requirements.txt
+	@.venv-clients/bin/python -m pip install --quiet --no-deps -r tests/compat/clients/requirements-alone.txt
+	@touch $@
 
 check: $(VENV)/.dev  ## lint, format, types, import rules, examples in docstrings and docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n $(WORKERS) --doctest-modules src
+	$(BIN)/python -m pytest -q -n $(WORKERS) --doctest-modules src $(BRIDGES:%=--ignore=src/homeostat/compat/wandb/_%.py)
 
 format: $(VENV)/.dev  ## mend what the formatter and linter can mend
 	$(BIN)/ruff check --fix .

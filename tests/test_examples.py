@@ -36,3 +36,15 @@ def test_the_readme_shows_the_example_and_what_it_really_prints(tmp_path):
         if "CPU s" not in line:
             assert line.rstrip() in readme
     assert "weekly" in told.splitlines()[6]
+
+
+def test_the_readmes_five_lines_run_and_are_found_again(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## Track any training script")[2]
+    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    (tmp_path / "train.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "0.333333" in done.stdout
+    assert (tmp_path / ".homeostat" / "logs").is_dir()

@@ -1,4 +1,4 @@
-"""Homeostat: the whole life of a model in production, as one loop over one record.
+"""Homeostat: the whole life of a machine-learning model in production, as one loop over one record.
 
 Names load when first used, so that ``import homeostat`` is quick and pulls in nothing heavy.
 """
@@ -15,22 +15,89 @@ if TYPE_CHECKING:
         data,
         evaluate,
         features,
+        media,
         monitor,
+        record,
+        reproduce,
         serve,
         split,
         stats,
+        sync,
+        track,
         train,
     )
     from homeostat.core import Finding, RealClock, Schema, SimulatedClock, Verdict
     from homeostat.loop import Outcome, Retrain, System, Watch
+    from homeostat.media import (
+        Audio,
+        Histogram,
+        Html,
+        Image,
+        Molecule,
+        Object3D,
+        Plotly,
+        Table,
+        Video,
+    )
     from homeostat.record import Record
     from homeostat.serve import Rollout
+    from homeostat.track import (
+        Artifact,
+        alert,
+        config,
+        count,
+        define_metric,
+        finish,
+        history,
+        init,
+        log,
+        log_artifact,
+        log_code,
+        run,
+        runs,
+        save,
+        seed,
+        summary,
+        timer,
+        unusual,
+        unwatch,
+        use_artifact,
+        watch,
+    )
 
 __version__ = "0.1.0"
 
+_ROOMS = (
+    "adapt", "core", "data", "evaluate", "features", "media", "monitor", "record", "reproduce",
+    "serve", "split", "stats", "sync", "track", "train",
+)  # fmt: skip
+_HOMES = {
+    "core": ("Finding", "RealClock", "Schema", "SimulatedClock", "Verdict"),
+    "loop": ("Outcome", "Retrain", "System", "Watch"),
+    "media": (
+        "Audio", "Histogram", "Html", "Image", "Molecule", "Object3D", "Plotly", "Table", "Video",
+    ),
+    "record": ("Record",),
+    "serve": ("Rollout",),
+    "track": (
+        "Artifact", "alert", "config", "count", "define_metric", "finish", "history", "init",
+        "log", "log_artifact", "log_code", "run", "runs", "save", "seed", "summary", "timer",
+        "unusual", "unwatch", "use_artifact", "watch",
+    ),
+}  # fmt: skip
+_CHANGING = ("config", "run", "summary")  # other things after each `init`
+
 __all__ = [
+    "Artifact",
+    "Audio",
     "Finding",
+    "Histogram",
+    "Html",
+    "Image",
+    "Molecule",
+    "Object3D",
     "Outcome",
+    "Plotly",
     "RealClock",
     "Record",
     "Retrain",
@@ -38,33 +105,56 @@ __all__ = [
     "Schema",
     "SimulatedClock",
     "System",
+    "Table",
     "Verdict",
+    "Video",
     "Watch",
     "adapt",
+    "alert",
+    "config",
     "core",
+    "count",
     "data",
+    "define_metric",
     "evaluate",
     "features",
+    "finish",
+    "history",
+    "init",
+    "log",
+    "log_artifact",
+    "log_code",
+    "media",
     "monitor",
+    "record",
+    "reproduce",
+    "run",
+    "runs",
+    "save",
+    "seed",
     "serve",
     "split",
     "stats",
+    "summary",
+    "sync",
+    "timer",
+    "track",
     "train",
+    "unusual",
+    "unwatch",
+    "use_artifact",
+    "watch",
 ]
-
-_HOMES = {
-    "core": ("Finding", "RealClock", "Schema", "SimulatedClock", "Verdict"),
-    "loop": ("Outcome", "Retrain", "System", "Watch"),
-    "record": ("Record",),
-    "serve": ("Rollout",),
-}
 
 
 def __getattr__(name: str) -> object:
     for room, names in _HOMES.items():
         if name in names:
-            return getattr(import_module(f"homeostat.{room}"), name)
-    if name in __all__:
+            found = getattr(import_module(f"homeostat.{room}"), name)
+            if name not in _CHANGING:
+                globals()[name] = found  # the next use costs one look-up
+            return found
+    if name in _ROOMS:
         return import_module(f"homeostat.{name}")
     if name.startswith("__"):
         raise AttributeError(name)

@@ -40,7 +40,7 @@ def test_live_and_replay_are_the_same_code_under_different_clocks(tmp_path, poli
     system = shop(retrain=policy)
     with Record(tmp_path / "live", capture=False) as lived:
         operation = live(system, lived, clock=SimulatedClock(day(PERIOD[0])), until=day(PERIOD[1]))
-        [live_run] = lived.runs("live")["id"]
+        [live_run] = lived.runs(kind="live")["id"]
         with Record(tmp_path / "replayed", capture=False) as replayed:
             result = replay(system, replayed, *map(iso, PERIOD), policies=[policy])
             run_id = result.runs[policy.name]
@@ -70,7 +70,7 @@ def test_rows_that_come_late_to_the_books_move_no_answer_to_another_row(record):
     start, end = day(50), day(58)
     system = shop(source=books, retrain=never())
     operation = live(system, record, clock=SimulatedClock(start), until=end)
-    [run_id] = record.runs("live")["id"]
+    [run_id] = record.runs(kind="live")["id"]
     [(_, promoted, _)] = happened(record, run_id, "promote")
     answers = operation.history.frame.with_columns(shown=operation.shown)
     asked = answers.filter(pl.col("at").is_between(promoted, end, closed="left"))
@@ -107,7 +107,7 @@ def test_a_server_follows_what_live_promotes(record):
         live(shop(), record, clock=clock, until=end)
         clock.sleep_until(day(100))
         assert server.counters.swaps >= 4
-    [live_run] = record.runs("live")["id"]
+    [live_run] = record.runs(kind="live")["id"]
     promoted = [told["version"] for kind, _, told in happened(record, live_run, "promote")]
     assert len(promoted) >= 3
     changes = [after for before, after in pairwise(clock.answers) if after[1] != before[1]]
@@ -125,7 +125,7 @@ def test_a_canary_of_live_answers_its_share_on_the_server(record):
     """Stop while a canary is under way: servers go on with it."""
     start = day(50)
     shop().live(record, clock=SimulatedClock(start), until=day(51))
-    [live_run] = record.runs("live")["id"]
+    [live_run] = record.runs(kind="live")["id"]
     assert [kind for kind, _, _ in happened(record, live_run)][-1] == "canary"
     with serving(record, "shop") as server, Client(server.url) as client:
         keys = [f"key {n}" for n in range(400)]
@@ -149,7 +149,7 @@ def test_two_threads_may_go_round_on_one_record(record):
         one.start()
     for one in rounds:
         one.join()
-    assert record.runs("run")["status"].to_list() == ["finished"] * 2
+    assert record.runs(kind="run")["status"].to_list() == ["finished"] * 2
     assert record.artifacts(name="shop").height == 2
     assert all(found.verdict == "ok" for found in record.verify())
 
@@ -160,7 +160,7 @@ def test_started_again_it_goes_on_with_the_version_that_is_live(record):
     assert first.promotions > 0
     again = live(system, record, clock=SimulatedClock(day(57)), until=day(58))
     assert again.champion.name == first.champion.name
-    assert record.runs("run", system.name).height == 1
+    assert record.runs(kind="run", system=system.name).height == 1
     served = record.artifact(f"{system.name}:production")
     assert served.metadata["version"] == first.champion.name
 

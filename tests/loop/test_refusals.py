@@ -16,7 +16,7 @@ def refused(record, system, now):
     with pytest.raises(GateError) as told:
         run(system, record, clock=now)
     assert record.artifacts(type="model").is_empty(), "nothing was released"
-    assert record.runs("run")["status"].to_list() == ["failed"]
+    assert record.runs(kind="run")["status"].to_list() == ["failed"]
     events = [json.loads(one) for one in record.events("stage")["payload"]]
     return told.value, events[-1]
 
@@ -51,7 +51,7 @@ def test_a_refused_round_is_refused_again_from_the_record(record, now):
         run(offered, record, clock=now, on_stage=lambda *told: seen.append(told[:2]))
     assert str(again.value) == str(first)
     assert seen[-1] == ("leaks", "refused")
-    assert record.runs("leaks").height == 1, "it was not searched for again"
+    assert record.runs(kind="leaks").height == 1, "it was not searched for again"
 
 
 def test_a_random_split_of_these_orders_is_warned_about():
@@ -83,7 +83,7 @@ def test_data_that_break_an_expectation_stop_the_round(record, now):
     [found] = error.findings
     assert found.check == "expectation.expect_column_values_to_be_between"
     assert "distance" in found.subject
-    assert record.runs("train").is_empty()
+    assert record.runs(kind="train").is_empty()
 
 
 def test_an_expectation_of_lesser_severity_warns_and_lets_pass(record, now):
@@ -100,13 +100,13 @@ def test_a_gate_that_fails_refuses_the_release(record, now):
     error, stage = refused(record, shop(gates=[slices_at_least(min_auc=0.95)]), now)
     assert (stage["stage"], stage["status"], stage["verdict"]) == ("gates", "refused", "fail")
     assert {one.subject for one in error.findings} == {"depot = east", "depot = west"}
-    [gates] = record.runs("gates")["id"]
+    [gates] = record.runs(kind="gates")["id"]
     assert record.found(gates, verdict="fail") == list(error.findings)
 
 
 def test_a_gate_may_compare_with_any_phase_and_no_other(record, now):
     release = run(shop(gates=[beats("by depot")]), record, clock=now)
-    [gates] = record.runs("gates", parent=release.run_id)["id"]
+    [gates] = record.runs(kind="gates", parent=release.run_id)["id"]
     [found] = record.found(gates)
     assert found.verdict is Verdict.OK
     assert "by depot" in found.summary
@@ -134,7 +134,7 @@ def test_a_gate_that_cannot_tell_refuses_the_release(record, now):
 
 def test_rare_slices_are_unknown_and_not_ok_but_do_not_block(record, now):
     release = run(shop(gates=[slices_at_least(min_auc=0.6, minimum=10_000)]), record, clock=now)
-    [gates] = record.runs("gates", parent=release.run_id)["id"]
+    [gates] = record.runs(kind="gates", parent=release.run_id)["id"]
     found = record.found(gates)
     assert {one.verdict for one in found} == {Verdict.UNKNOWN}
     told = [json.loads(one) for one in record.events("stage", release.run_id)["payload"]]

@@ -246,7 +246,7 @@ def test_worker_processes_replay_as_the_caller_does(record, replayed):
 
 def test_a_replay_begins_with_what_was_known_on_its_first_day(record):
     replay_quickly(record, shop(), never(), (45, 47))
-    [of_replay] = record.runs("run")["id"]
+    [of_replay] = record.runs(kind="run")["id"]
     assert run(shop(), record, clock=SimulatedClock(day(45))).cached
     assert record.run(of_replay).config["now"] == day(45).isoformat()
 
@@ -258,4 +258,4 @@ def test_what_age_alone_costs_is_studied_once_and_kept(record):
     assert study["ages_days"] == [0, 7]
     assert study["loss"][1] > study["loss"][0]
     assert freshness(shop(), record, day(MOVES + 10), **settings) == said == study["conclusion"]
-    assert record.runs("freshness").height == 1
+    assert record.runs(kind="freshness").height == 1

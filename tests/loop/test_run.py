@@ -172,8 +172,8 @@ def test_an_interrupted_round_goes_on_from_the_stages_it_finished(record, now, m
         patch.setattr("homeostat.loop._run.evaluate.calibration", fall)
         with pytest.raises(type(error)):
             run(shop(), record, clock=now)
-    [broken] = record.runs("evaluate")["status"]
-    [whole] = record.runs("run")["status"]
+    [broken] = record.runs(kind="evaluate")["status"]
+    [whole] = record.runs(kind="run")["status"]
     assert (broken, whole) == ("failed", "failed")
     assert record.artifacts(type="model").is_empty()
     told = statuses(record, run(shop(), record, clock=now))

@@ -34,9 +34,9 @@ def lived(tmp_path_factory):
 
 
 def test_the_columns_that_tell_the_answer_are_refused_by_name(lived):
-    refused = lived.record.runs("run", status="failed")
+    refused = lived.record.runs(kind="run", status="failed")
     assert refused.height == 1
-    [leaks] = lived.record.runs("leaks", status="finished", parent=refused["id"][0])["id"]
+    [leaks] = lived.record.runs(kind="leaks", status="finished", parent=refused["id"][0])["id"]
     assert {found.subject for found in lived.record.found(leaks, verdict="fail")} == set(LEAKY)
     for name in LEAKY:
         assert name in lived.first.told
@@ -71,5 +71,5 @@ def test_the_second_time_everything_is_taken_from_the_record(lived):
     assert set(again.result.cached) == set(POLICIES)
     assert again.result.table.equals(lived.first.result.table)
     assert again.seconds < 0.3 * lived.first.seconds
-    assert lived.record.runs("replay").height == len(POLICIES)
+    assert lived.record.runs(kind="replay").height == len(POLICIES)
     assert all(found.verdict == "ok" for found in lived.record.verify())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 import click
 
+from homeostat.cli._options import opened, record_option
 from homeostat.core import HomeostatError, InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
     from homeostat.loop import System
-    from homeostat.record import Record
 
 __all__ = ["cli", "main"]
 
@@ -28,7 +27,9 @@ R = TypeVar("R")
 _SECTIONS = {
     "Start here": ("demo", "ui"),
     "The loop": ("run", "replay", "serve"),
-    "Ask the record": ("runs", "findings", "events", "artifacts", "lineage"),
+    "Track": ("exec", "import", "sync", "server"),
+    "Ask the record": ("runs", "compare", "findings", "events", "artifacts", "lineage"),
+    "Do it again": ("reproduce", "report"),
     "Look after the record": ("record",),
 }
 _BUILT_IN = {"flight-delay": "homeostat.demo:flight_delay"}
@@ -67,17 +68,6 @@ def main() -> None:
     except click.Abort:
         click.echo("Stopped. What was finished is kept; run again to go on from there.", err=True)
         sys.exit(130)
-
-
-def _record_option(function: Callable[P, R]) -> Callable[P, R]:
-    return click.option(
-        "--record",
-        "record",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=lambda: Path(os.environ.get("HOMEOSTAT_RECORD", ".homeostat")),
-        show_default=".homeostat",
-        help="The folder that keeps everything (or HOMEOSTAT_RECORD).",
-    )(function)
 
 
 def _output_option(function: Callable[P, R]) -> Callable[P, R]:
@@ -150,7 +140,7 @@ def system_named(name: str) -> System:
 
 
 @cli.command()
-@_record_option
+@record_option
 @click.option("--no-ui", is_flag=True, help="Do not serve the page at the end.")
 @click.option("--port", default=8321, show_default=True, help="Port of the page.")
 @click.option("--workers", default=None, type=int, help="Policies replayed at a time.")
@@ -165,7 +155,7 @@ def demo(record: Path, no_ui: bool, port: int, workers: int | None) -> None:  # 
 
 
 @cli.command()
-@_record_option
+@record_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8321, show_default=True)
 @click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
@@ -186,7 +176,7 @@ def _serve_ui(record: Path, host: str, port: int, token: str | None) -> None:
 
 @cli.command()
 @click.argument("system")
-@_record_option
+@record_option
 def run(system: str, record: Path) -> None:
     """Go once round: data, checks, training, gates, a packaged release."""
     release = system_named(system).run(record)
@@ -197,7 +187,7 @@ def run(system: str, record: Path) -> None:
 @click.argument("system")
 @click.argument("start")
 @click.argument("end")
-@_record_option
+@record_option
 @click.option("--workers", default=None, type=int, help="Policies replayed at a time.")
 def replay(system: str, start: str, end: str, record: Path, workers: int | None) -> None:
     """Backtest a system's policies over history, from START to END."""
@@ -213,7 +203,7 @@ def replay(system: str, start: str, end: str, record: Path, workers: int | None)
 
 @cli.command()
 @click.argument("system")
-@_record_option
+@record_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
@@ -223,17 +213,34 @@ def serve(system: str, record: Path, host: str, port: int, token: str | None) ->
 
 
 @cli.command()
-@_record_option
+@record_option
+@click.argument("filter_", metavar="[FILTER]", required=False)
 @click.option("--kind", help="Such as train, replay, release.")
-@click.option("--system", help="Of one system only.")
-@_prints_frame("id", "kind", "name", "status", "started")
-def runs(record: Path, kind: str | None, system: str | None) -> pl.DataFrame:
-    """What happened."""
-    return _open(record).runs(kind=kind, system=system)
+@click.option("--system", help="Of one system or project only.")
+@click.option("--order", default="-started", show_default=True, help="Such as -summary.auc.")
+@click.option("--columns", help="More columns, such as config.lr,summary.auc.")
+@click.option("--limit", type=int, help="So many at most.")
+@_output_option
+def runs(
+    record: Path,
+    filter_: str | None,
+    kind: str | None,
+    system: str | None,
+    order: str,
+    columns: str | None,
+    limit: int | None,
+    output: str,
+) -> None:
+    """What happened; FILTER is such as "config.lr < 0.01 and summary.auc > 0.8"."""
+    asked = columns.split(",") if columns else []
+    frame = opened(record).runs(
+        filter_, order=order, kind=kind, system=system, columns=asked, limit=limit
+    )
+    _print_frame(frame, output, ("id", "kind", "name", "status", "started", *asked))
 
 
 @cli.command()
-@_record_option
+@record_option
 @click.option("--check", help="Name of a check, such as shift.concept.")
 @click.option("--verdict", type=click.Choice(["ok", "warn", "fail", "unknown"]))
 @click.option("--run", "run_id", help="Of one run only.")
@@ -242,28 +249,28 @@ def findings(
     record: Path, check: str | None, verdict: str | None, run_id: str | None
 ) -> pl.DataFrame:
     """What was judged."""
-    return _open(record).findings(run=run_id, check=check, verdict=verdict)
+    return opened(record).findings(run=run_id, check=check, verdict=verdict)
 
 
 @cli.command()
-@_record_option
+@record_option
 @click.option("--type", "type_", help="Such as model, dataset, profile.")
 @click.option("--name")
 @_prints_frame("name", "type", "version", "aliases", "size_bytes", "made")
 def artifacts(record: Path, type_: str | None, name: str | None) -> pl.DataFrame:
     """What was made."""
-    return _open(record).artifacts(type=type_, name=name)
+    return opened(record).artifacts(type=type_, name=name)
 
 
 @cli.command()
-@_record_option
+@record_option
 @click.option("--kind", help="Such as alarm, retrain, promote, reject, rollback.")
 @click.option("--run", "run_id", help="Of one run only.")
 @_prints_frame("at", "kind", "summary", "run")
 def events(record: Path, kind: str | None, run_id: str | None) -> pl.DataFrame:
     """What happened in the world of the runs: alarms, retrains, releases."""
     polars = import_module("polars")
-    frame = _open(record).events(kind=kind, run=run_id)
+    frame = opened(record).events(kind=kind, run=run_id)
     told = polars.coalesce(
         polars.col("payload").str.json_path_match(path) for path in ("$.summary", "$.reason")
     )
@@ -272,40 +279,53 @@ def events(record: Path, kind: str | None, run_id: str | None) -> pl.DataFrame:
 
 @cli.command()
 @click.argument("reference")
-@_record_option
+@record_option
 def lineage(reference: str, record: Path) -> None:
     """Where a run or an artifact (REFERENCE, such as name:v3) came from."""
-    opened = _open(record)
-    traced = opened.lineage(reference)
+    source = opened(record)
+    traced = source.lineage(reference)
     click.echo(str(traced))
     for node in traced.nodes:
         if node.kind == "artifact" and node.type == "dataset":
-            steps = opened.artifact(node.id).read("lineage.txt").decode()
+            steps = source.artifact(node.id).read("lineage.txt").decode()
             click.echo(f"\n{node.label} was made so:\n{steps}")
 
 
 @cli.group()
 def record() -> None:
-    """Verify the record, or rebuild its index from the logs."""
+    """Verify the record, rebuild its index, compact its logs, collect its garbage."""
 
 
 @record.command()
-@_record_option
+@record_option
 def rebuild(record: Path) -> None:
     """Rebuild the index from the event logs, which are the truth."""
-    click.echo(str(_open(record).rebuild()))
+    click.echo(str(opened(record).rebuild()))
 
 
 @record.command()
-@_record_option
+@record_option
+@click.option("--idle", default="1h", show_default=True, help="Leave alone what is younger.")
+def compact(record: Path, idle: str) -> None:
+    """Pack logs that nobody writes any more: the same bytes in a fifth of the space."""
+    click.echo(str(opened(record).compact(idle=idle)))
+
+
+@record.command()
+@record_option
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--grace", default="1h", show_default=True, help="Leave alone what is younger.")
+def collect(record: Path, dry_run: bool, grace: str) -> None:  # noqa: FBT001 - click passes flags by name
+    """Remove contents that nothing refers to."""
+    click.echo(str(opened(record).collect(dry_run=dry_run, grace=grace)))
+
+
+@record.command()
+@record_option
 def verify(record: Path) -> None:
     """Read every log and blob, and say what does not match its checksum."""
-    findings = _open(record).verify()
+    findings = opened(record).verify()
     for found in findings:
         click.echo(f"{found.verdict:7} {found.subject}: {found.summary}")
     worst = import_module("homeostat.core").worst(findings)
     sys.exit(1 if worst == "fail" else 0)
-
-
-def _open(path: Path) -> Record:
-    return cast("Record", import_module("homeostat.record").Record.open(path))

@@ -163,7 +163,7 @@ def _progress(
 
 
 def _advance(record: Record, system: str, tasks: dict[str, TaskID], bars: Progress) -> None:
-    running = record.runs("replay", system, status="running")
+    running = record.runs(kind="replay", system=system, status="running")
     for run_id, name in running.select("id", "name").iter_rows():
         steps = record.metrics(run_id).filter(pl.col("name") == "rows")["step"]
         if name in tasks and len(steps):
