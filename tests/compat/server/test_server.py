@@ -120,6 +120,12 @@ def test_with_accounts_roles_decide_who_may_what(address, team, tmp_path):
     answer = httpx.post(f"{address}/graphql", json=query, auth=key, timeout=30).json()
     assert answer["data"]["viewer"]["username"] == "ada"
     assert httpx.post(f"{address}/graphql", json=query, timeout=30).status_code == 401
+    reader = ("api", viewer)
+    assert httpx.post(f"{address}/graphql", json=query, auth=reader, timeout=30).status_code == 200
+    change = {"query": 'mutation M { deleteRun(input: {id: "x"}) { clientMutationId } }'}
+    refused = httpx.post(f"{address}/graphql", json=change, auth=reader, timeout=30)
+    assert refused.status_code == 403
+    assert "viewer" in refused.json()["error"]
 
 
 def test_past_the_loopback_there_must_be_accounts(tmp_path):

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 
 from homeostat.compat.wire import wire_routes
 from homeostat.record import Record
-from homeostat.sync import LOCAL, Accounts, Gate, sync_routes
+from homeostat.sync import LOCAL, Accounts, Gate, sync_routes, user_of
 from homeostat.web import create_app
 
 __all__ = ["create_server"]
@@ -50,7 +50,7 @@ def create_server(record: Record | Path | str, *, accounts: Accounts | None = No
         routes=[
             Route("/health", _health, name="health"),
             *sync_routes(opened),
-            *wire_routes(opened, authenticate=authenticate),
+            *wire_routes(opened, authenticate=authenticate, may_write=_may_write),
             Mount("/", page),
         ],
         middleware=[
@@ -58,12 +58,18 @@ def create_server(record: Record | Path | str, *, accounts: Accounts | None = No
                 Gate,
                 accounts=people,
                 open_paths=("/health", "/ready", "/static/"),
+                reads=("/graphql",),
                 signed=("/wandb-files/",),
             )
         ],
     )
     app.state.closing = page.state.closing
     return app
+
+
+def _may_write(request: Request) -> bool:
+    user = user_of(request.scope)
+    return user is not None and user.may("writer")
 
 
 async def _health(_: Request) -> JSONResponse:

@@ -15,6 +15,7 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     build_schema,
     execute_sync,
     parse,
@@ -30,7 +31,7 @@ from graphql.language import (
 
 from homeostat.core import HomeostatError, NotFoundError
 
-__all__ = ["answer", "schema"]
+__all__ = ["answer", "changes", "schema"]
 
 _log = logging.getLogger("homeostat.compat.wire")
 _MOST_TOKENS = 5_000
@@ -84,6 +85,16 @@ def answer(
     reply["errors"] = [_told(error) for error in result.errors]
     absent = all(isinstance(error.original_error, NotFoundError) for error in result.errors)
     return reply, 404 if absent and not any((result.data or {}).values()) else 200
+
+
+def changes(query: str) -> bool:
+    """Say whether a document may change anything: whether it holds more than queries."""
+    checked = _checked(query)
+    return isinstance(checked, DocumentNode) and any(
+        one.operation is not OperationType.QUERY
+        for one in checked.definitions
+        if isinstance(one, OperationDefinitionNode)
+    )
 
 
 @lru_cache(maxsize=512)

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from homeostat.compat.wire._door import Ask, Door
-from homeostat.compat.wire._graphql import answer
+from homeostat.compat.wire._graphql import answer, changes
 from homeostat.compat.wire._root import SHOWN, Root
 from homeostat.compat.wire._signed import Signer
 from homeostat.compat.wire._stream import take_in
@@ -41,6 +41,7 @@ def wire_routes(
     clock: Clock | None = None,
     most_file_bytes: int = MOST_FILE_BYTES,
     regions: Collection[str] = ("default",),
+    may_write: Callable[[Request], bool] = lambda _: True,
 ) -> list[Route]:
     """Return the routes by which W&B's own client works against a record.
 
@@ -53,6 +54,7 @@ def wire_routes(
         clock: Where the time comes from; the system's clock unless told.
         most_file_bytes: The largest file a client may put.
         regions: Storage regions that clients may name; all of them are the record.
+        may_write: Whether whoever sends a request may change anything; all may read.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -62,7 +64,7 @@ def wire_routes(
         ['/graphql', '/files/{entity}/{project}/{run}/file_stream']
     """
     clock = clock or RealClock()
-    wire = _Wire(Door(record, clock, regions), authenticate, most_file_bytes)
+    wire = _Wire(Door(record, clock, regions), authenticate, most_file_bytes, may_write)
     put, get = ["PUT", "POST"], ["GET", "HEAD"]
     files = wire.transfer
     return [
@@ -86,11 +88,18 @@ def wire_routes(
 class _Wire:
     """The routes of one record."""
 
-    def __init__(self, door: Door, authenticate: Authenticate, most_file_bytes: int) -> None:
+    def __init__(
+        self,
+        door: Door,
+        authenticate: Authenticate,
+        most_file_bytes: int,
+        may_write: Callable[[Request], bool],
+    ) -> None:
         self.door = door
         self.signer = Signer(door.record.path, door.clock)
         self.transfer = Transfer(self.door, self.signer, most_file_bytes)
         self._authenticate = authenticate
+        self._may_write = may_write
 
     def guarded(
         self, endpoint: Callable[[Request, Ask], Awaitable[Response]]
@@ -115,6 +124,8 @@ class _Wire:
         query, variables = said.get("query"), said.get("variables") or {}
         if not isinstance(query, str) or not isinstance(variables, dict):
             raise InputError("A GraphQL request has a `query`, a text, and `variables`, an object.")
+        if not self._may_write(request) and changes(query):
+            return _refusal(403, "A viewer may ask and not change: log in with a writer's key.")
         reply, status = await run_in_threadpool(self._answer, query, variables, said, ask)
         return Response(orjson.dumps(reply), status, media_type="application/json")
 
