@@ -115,13 +115,22 @@ PAINTED = """() => {
 }"""
 
 
+def until_painted(tab, colour, *, gone=False):
+    """Wait until the timeline shows a colour (empty: any), or shows it no more."""
+    tab.wait_for_function(
+        f"([colour, gone]) => {{ const seen = ({PAINTED})(); "
+        "return (colour ? seen.includes(colour) : seen.length > 0) !== gone; }",
+        arg=[colour, gone],
+    )
+
+
 def test_policies_are_toggled_zoomed_and_kept_in_the_address(look, site):
     tab = look()
     tab.goto(f"{site}/timeline")
     never = "31,95,168"
-    assert never in tab.evaluate(PAINTED)
+    until_painted(tab, never)
     tab.get_by_role("checkbox", name="never").uncheck(force=True)
-    assert never not in tab.evaluate(PAINTED)
+    until_painted(tab, never, gone=True)
     expect(tab).to_have_url(re.compile("show=weekly"))
     expect(tab).not_to_have_url(re.compile("show=never"))
     box = tab.locator("hs-timeline canvas").bounding_box()
@@ -134,7 +143,8 @@ def test_policies_are_toggled_zoomed_and_kept_in_the_address(look, site):
     tab.reload()
     assert tab.locator('[data-field="from"]').input_value() == start
     assert not tab.get_by_role("checkbox", name="never").is_checked()
-    assert never not in tab.evaluate(PAINTED)
+    until_painted(tab, "", gone=False)
+    until_painted(tab, never, gone=True)
     tab.get_by_role("link", name="AUC").click()
     tab.wait_for_url("**metric=auc**")
     expect(tab).to_have_url(re.compile(f"from={start}"))

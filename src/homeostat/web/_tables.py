@@ -176,6 +176,11 @@ def _other(ask: Ask, run: str, key: str) -> TableView:
     return open_view(held[-1], ask.record.blob)
 
 
+def _is_of_groups(column: str) -> bool:
+    """Say whether a column is one that only grouped rows have."""
+    return column == "rows" or column.startswith("mean ")
+
+
 def _ordered(ask: Ask, view: TableView, sorting: Sorting) -> TableView:
     if by := ask.get("group"):
         means = [name for name, kind in view.columns.items() if kind == "number" and name != by][
@@ -183,9 +188,9 @@ def _ordered(ask: Ask, view: TableView, sorting: Sorting) -> TableView:
         ]
         said = {f"mean {name}": f"mean({_quoted(name)})" for name in means}
         view = view.group(_quoted(by), rows="count()", **said)
-        if sorting.key is None:
+        if sorting.key not in view.columns:  # a sort that was asked for before the grouping
             return view.sort("-rows")
-    if sorting.key is None:
+    if sorting.key is None or (sorting.key not in view.columns and _is_of_groups(sorting.key)):
         return view
     return view.sort(f"{'-' if sorting.down else ''}{_quoted(sorting.key)}")
 
