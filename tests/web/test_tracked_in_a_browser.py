@@ -161,8 +161,8 @@ def test_a_mask_is_painted_over_its_picture(look, tracked_site, tracked):
     tab.get_by_role("link", name="Media").click()
     canvas = tab.locator("hs-mask canvas").first
     canvas.scroll_into_view_if_needed()
-    expect(canvas).to_be_visible()
-    assert len(canvas.evaluate(PAINTED)) == 2
+    drawn = f"canvas => ({PAINTED})(canvas).length === 2"
+    tab.wait_for_function(drawn, arg=canvas.element_handle())
     assert tab.locator(".picture rect title").first.text_content() == "car, p 0.9"
     tab.get_by_role("link", name="← Earlier").click()
     tab.wait_for_url("**step=100")
