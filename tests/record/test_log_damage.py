@@ -73,6 +73,14 @@ def test_flipped_bits_never_raise_never_yield_a_wrong_payload_and_are_reported(
         assert any(start <= place // 8 < end for start, end in told)
 
 
+def test_a_damaged_length_that_leads_past_a_frame_loses_no_frame(folder):
+    content, offsets = write(folder, [b"", b"\x00" * 4, b""])
+    changed = bytearray(content)
+    changed[offsets[0] + 4] ^= 16  # its length now ends where the third frame starts
+    frames, _ = read(folder, bytes(changed))
+    assert [frame.offset for frame in frames] == offsets[1:]
+
+
 @given(payloads=SIZES, seed=st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
 def test_garbage_of_any_kind_in_the_middle_is_skipped(folder, payloads, seed):

@@ -151,11 +151,10 @@ class LogReading:
             wanted = max(_BLOCK_BYTES, claimed) if longer and claimed else _BLOCK_BYTES
 
     def _next_intact(self, file: LogBytes) -> int | None:
-        """Return where the next intact frame after a damaged one starts, or None."""
-        head = file.read(FRAME_BYTES, self.end)
-        length = claimed_end(head, 0)
-        if length is not None and _intact(file, self.end + length):
-            return self.end + length
+        """Return where the next intact frame after a damaged one starts, or None.
+
+        What the damaged one says of its own length may be the damage: it could lead past others.
+        """
         base = self.end + 1
         while len(block := file.read(_BLOCK_BYTES, base)) >= FRAME_BYTES:
             at = -1
