@@ -109,10 +109,17 @@ def found_logs(folder: Path, known: Iterable[str] = ()) -> dict[str, tuple[int, 
     """Return the bytes of each log, and whether it is sealed; see :func:`log_sizes`."""
     if not folder.is_dir():
         return {}
+    found: dict[str, tuple[int, bool]] = {}
+    again: list[str] = []
     with os.scandir(folder) as entries:
-        files = {e.name: e.stat().st_size for e in entries if e.name.endswith((".log", ".sealed"))}
-    found = {name: (size, False) for name, size in files.items() if name.endswith(".log")}
-    again = [f"{Path(name).stem}.log" for name in files if name.endswith(".sealed")]
+        for entry in entries:
+            if entry.name.endswith(".sealed"):
+                again.append(f"{Path(entry.name).stem}.log")
+            elif entry.name.endswith(".log"):
+                try:
+                    found[entry.name] = entry.stat().st_size, False
+                except FileNotFoundError:  # sealed just now
+                    again.append(entry.name)
     for name in [*again, *(name for name in known if name not in found)]:
         with suppress(NotFoundError):
             found[name] = _looked_at(folder / name)
