@@ -121,12 +121,12 @@ class Remote:
     def read(self, name: str, offset: int) -> bytes:
         """Return whole frames of a log from an offset on; nothing where there are none."""
         with self._answer("GET", f"/api/logs/{quote(name)}?offset={offset}") as answer:
-            return answer.read()
+            return self._body(answer)
 
     def content(self, digest: str) -> Iterator[bytes]:
         """Yield a content piece by piece."""
         with self._answer("GET", f"/api/blobs/{digest}") as answer:
-            while piece := answer.read(_PIECE_BYTES):
+            while piece := self._body(answer, _PIECE_BYTES):
                 yield piece
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class Remote:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         with self._answer(method, path, body, headers or {}) as answer:
-            content = answer.read()
+            content = self._body(answer)
         try:
             return dict(orjson.loads(content))
         except (orjson.JSONDecodeError, TypeError, ValueError) as error:
@@ -181,11 +181,22 @@ class Remote:
             if answer.status not in _BUSY:
                 return self._checked(answer)
             problem = answer.status
-            answer.read()
+            self._body(answer)
         raise ServerError(
             f"The server at {self.url} did not answer {self._attempts} times ({problem}): is it "
             "running, and can it be reached from here? Nothing is lost; try again later."
         ) from (problem if isinstance(problem, Exception) else None)
+
+    def _body(self, answer: http.client.HTTPResponse, size: int | None = None) -> bytes:
+        """Return the body of an answer, or a piece of it; the server may die while it is sent."""
+        try:
+            return answer.read(size)
+        except _BROKEN as error:
+            self._connection.close()
+            raise ServerError(
+                f"The server at {self.url} broke off in the middle of an answer ({error}): is it "
+                "running? Nothing is lost; try again later."
+            ) from error
 
     def _send(
         self, method: str, path: str, body: bytes | Path | None, headers: Mapping[str, str]
@@ -209,7 +220,7 @@ class Remote:
     def _checked(self, answer: http.client.HTTPResponse) -> http.client.HTTPResponse:
         if answer.status < 300:
             return answer
-        facts = _facts(answer.read())
+        facts = _facts(self._body(answer))
         message = str(
             facts.get("error") or _MEANS.get(answer.status) or f"It answers {answer.status}."
         )
