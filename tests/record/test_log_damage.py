@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from homeostat.core import VersionError
 from homeostat.record import EventLog, read_log
 from homeostat.record._frame import encode, header
+from homeostat.record._read_log import LogReading
 
 SIZES = st.lists(st.binary(max_size=60), min_size=1, max_size=12)
 
@@ -167,4 +168,22 @@ def test_an_end_that_was_torn_is_read_once_it_is_whole(tmp_path):
     assert [(item.reason, item.offset) for item in reading.damage] == [("torn", offsets[1])]
     path.write_bytes(content)
     assert [frame.payload for frame in reading] == [b"b" * 50]
+    assert reading.damage == []
+
+
+def test_a_frame_completed_while_the_reader_looks_past_it_is_not_skipped(tmp_path, monkeypatch):
+    looks = LogReading._next_intact
+
+    def writer_goes_on_then_look(reading, file):
+        if reading.end > first and log.path.stat().st_size == reading.end:
+            log.append(1, b"completed meanwhile")
+            log.append(1, b"and one more")
+        return looks(reading, file)
+
+    with EventLog(tmp_path) as log:
+        first = log.append(1, b"first")
+        monkeypatch.setattr(LogReading, "_next_intact", writer_goes_on_then_look)
+        reading = read_log(log.path)
+        payloads = [frame.payload for frame, _ in zip(reading, range(3), strict=False)]
+    assert payloads == [b"first", b"completed meanwhile", b"and one more"]
     assert reading.damage == []

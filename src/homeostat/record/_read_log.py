@@ -89,7 +89,8 @@ class LogReading:
                 if following is None:
                     self._torn = max(size - self.end, 0)
                     return
-                self._skip_to(following)
+                if not _intact(file, self.end):  # else its writer completed it meanwhile
+                    self._skip_to(following)
 
     def batches(self, until: int | None = None) -> Iterator[Frame | Frames]:
         """Yield what an iteration yields, with whole stretches of frames at a time.
