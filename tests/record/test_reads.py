@@ -126,3 +126,28 @@ def test_undeclared_inputs_are_told_from_code_and_from_used_artifacts(tmp_path):
         found = record.findings(run, "reproduce.undeclared_input")
         assert len(found) == 3
         assert set(found["verdict"]) == {"warn"}
+
+
+def test_packages_that_pip_put_in_a_folder_of_its_own_are_no_inputs(tmp_path):
+    project, target = tmp_path / "project", tmp_path / "target"
+    project.mkdir()
+    package = target / "thing-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "RECORD").touch()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+    (target / "thing.py").write_text("value = 1")
+    (project / "undeclared.csv").write_text("1,2")
+    (project / "train.py").write_text(
+        "import importlib.metadata, thing\n"
+        "from homeostat.record import Record, observe_reads\n"
+        "with Record('runs') as record, record.start_run('train') as run:\n"
+        "    reads = observe_reads()\n"
+        "    importlib.metadata.version('thing')\n"
+        "    open('undeclared.csv').read()\n"
+        "    reads.finish(run)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(target)}
+    subprocess.run([sys.executable, "train.py"], cwd=project, env=environment, check=True)
+    with Record(project / "runs") as record:
+        [found] = record.found(check="reproduce.undeclared_input")
+    assert "undeclared.csv" in found.summary

@@ -135,7 +135,16 @@ def _tools() -> tuple[Path, ...]:
     paths = {*(installed[name] for name in names), *_user_site()}
     if sys.prefix != sys.base_prefix:
         paths.add(sys.prefix)  # all of a virtual environment
-    return tuple(Path(path) for path in paths)
+    known = tuple(Path(path) for path in paths)
+    return (*known, *_installed_elsewhere(known))
+
+
+def _installed_elsewhere(known: Sequence[Path]) -> Iterator[Path]:
+    """Yield other folders of the import path that pip filled, as by ``--target``."""
+    for path in map(Path, filter(None, sys.path)):
+        inside = any(path.is_relative_to(folder) for folder in known)
+        if not inside and path.is_dir() and any(path.glob("*.dist-info/RECORD")):
+            yield path
 
 
 def _user_site() -> list[str]:
