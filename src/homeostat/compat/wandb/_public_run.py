@@ -11,6 +11,7 @@ from homeostat.compat.wandb._files import File, kept_files
 from homeostat.compat.wandb._refused import unknown
 from homeostat.compat.wire._history import thinned
 from homeostat.compat.wire._reading import gauge_rows, history_rows
+from homeostat.compat.wire._values import value_at
 from homeostat.core import InputError, MissingExtraError, NotFoundError
 from homeostat.record import Record, RunInfo
 
@@ -229,10 +230,10 @@ def field_of(run: Run, name: str) -> Any:  # noqa: ANN401 - any JSON
     first, _, rest = name.partition(".")
     match first.replace("_", "").lower():
         case "config":
-            found = _inside(run.config, rest)
-            return _inside(run.config, rest.removesuffix(".value")) if found is None else found
+            found = value_at(run.config, rest)
+            return value_at(run.config, rest.removesuffix(".value")) if found is None else found
         case "summary" | "summarymetrics":
-            return _inside(run.summary, rest)
+            return value_at(run.summary, rest)
         case plain:
             place = _FIELDS.get(plain)
             return None if place is None else getattr(run, place)
@@ -244,17 +245,6 @@ _FIELDS = {
     "jobtype": "job_type", "sweep": "sweep_name", "sweepname": "sweep_name", "user": "username",
     "username": "username", "entity": "entity", "project": "project",
 }  # fmt: skip
-
-
-def _inside(tree: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
-    if not path:
-        return tree
-    if not isinstance(tree, Mapping):
-        return None
-    if path in tree:
-        return tree[path]
-    head, _, rest = path.partition(".")
-    return _inside(tree[head], rest) if head in tree and rest else None
 
 
 def _changed(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from homeostat.compat.wire._run import WireRun
-from homeostat.compat.wire._values import instant_text, shown
+from homeostat.compat.wire._values import instant_text, shown, value_at
 
 __all__ = ["run_field"]
 
@@ -40,22 +40,10 @@ def run_field(run: WireRun, name: str) -> Any:  # noqa: ANN401 - any JSON
     first, _, rest = name.partition(".")
     match first.replace("_", "").lower():
         case "config":
-            found = _inside(run.config, rest)
-            return _inside(run.config, rest.removesuffix(".value")) if found is None else found
+            found = value_at(run.config, rest)
+            return value_at(run.config, rest.removesuffix(".value")) if found is None else found
         case "summary" | "summarymetrics":
-            return shown(_inside(run.summary, rest))
+            return shown(value_at(run.summary, rest))
         case plain:
             read = _FIELDS.get(plain)
             return read and read(run)
-
-
-def _inside(tree: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return what a path names, whose parts may be keys with dots in them."""
-    if not path:
-        return tree
-    if not isinstance(tree, Mapping):
-        return None
-    if path in tree:
-        return tree[path]
-    head, _, rest = path.partition(".")
-    return _inside(tree[head], rest) if head in tree and rest else None

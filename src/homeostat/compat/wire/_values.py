@@ -12,7 +12,7 @@ import orjson
 
 from homeostat.core import InputError
 
-__all__ = ["dumps", "instant_text", "number", "object_of", "parsed", "shown", "split"]
+__all__ = ["dumps", "instant_text", "number", "object_of", "parsed", "shown", "split", "value_at"]
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _EXACT = 2**53
@@ -114,3 +114,15 @@ def instant_text(moment: datetime | float | None) -> str | None:
     if not isinstance(moment, datetime):
         moment = datetime.fromtimestamp(moment, UTC)
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def value_at(tree: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return what a path names, whose parts may be keys with dots in them."""
+    if not path:
+        return tree
+    if not isinstance(tree, Mapping):
+        return None
+    if path in tree:
+        return tree[path]
+    head, _, rest = path.partition(".")
+    return value_at(tree[head], rest) if head in tree and rest else None
