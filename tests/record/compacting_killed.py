@@ -5,9 +5,10 @@ python compacting_killed.py RECORD
 
 import sys
 
-from homeostat.record import Record, _compact
+from homeostat.record import Record
+from homeostat.record._log import compact
 
-_compact._PART_BYTES = 8 << 10
+compact._PART_BYTES = 8 << 10
 with Record(sys.argv[1], capture=False) as record:
     sys.stdout.write("go\n")
     sys.stdout.flush()

@@ -245,7 +245,9 @@ def test_sixty_four_processes_that_start_on_an_empty_record_all_succeed(tmp_path
     script = (
         "import os, sys\n"
         "import polars\n"  # once, and not 64 times at once
-        "from homeostat.record import Record, _fold, _history\n"
+        "from homeostat.record import Record\n"
+        "from homeostat.record._history import history\n"
+        "from homeostat.record._index import fold\n"
         "hold, go = os.pipe()\n"
         "children = []\n"
         "for i in range(64):\n"

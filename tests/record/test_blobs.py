@@ -11,11 +11,11 @@ import pytest
 from homeostat.core import CorruptionError, InputError
 from homeostat.record import Blob, BlobStore
 from homeostat.record import _copy as copying
+from homeostat.record._artifact.draft_file import draft_file, is_abandoned
 from homeostat.record._copy import copy_file
-from homeostat.record._draft_file import draft_file, is_abandoned
 
 OLD_NS = 1_600_000_000 * 10**9
-READ = "homeostat.record._blobs._hashed"
+READ = "homeostat.record._artifact.blobs._hashed"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def file(tmp_path):
 @pytest.fixture
 def settled(monkeypatch):
     """Let the store believe that files were left alone for long."""
-    monkeypatch.setattr("homeostat.record._stat_cache._SETTLED_NS", -(10**18))
+    monkeypatch.setattr("homeostat.record._artifact.stat_cache._SETTLED_NS", -(10**18))
 
 
 def place(store, blob):
@@ -110,7 +110,7 @@ def test_a_cache_that_names_a_wrong_content_is_not_believed(store, file, settled
 
 def test_a_content_that_was_verified_is_not_read_at_the_next_put(store, monkeypatch):
     blob = store.put(b"weights")
-    forbid(monkeypatch, "homeostat.record._blobs._chunks")
+    forbid(monkeypatch, "homeostat.record._artifact.blobs._chunks")
     assert store.put(b"weights") == blob
 
 
@@ -118,7 +118,7 @@ def test_a_content_that_somebody_touched_is_verified_again_once(store, monkeypat
     blob = store.put(b"weights")
     os.utime(place(store, blob))
     assert store.put(b"weights") == blob
-    forbid(monkeypatch, "homeostat.record._blobs._chunks")
+    forbid(monkeypatch, "homeostat.record._artifact.blobs._chunks")
     assert store.put(b"weights") == blob
 
 
@@ -181,7 +181,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(store, file, monkeypatc
                 opened.write(b"more")
         return found
 
-    monkeypatch.setattr("homeostat.record._blobs.os.fstat", grow)
+    monkeypatch.setattr("homeostat.record._artifact.blobs.os.fstat", grow)
     with pytest.raises(InputError, match="changed while it was read"):
         store.put(file)
 

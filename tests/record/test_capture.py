@@ -9,8 +9,8 @@ import pytest
 
 from homeostat.core import measure
 from homeostat.record import Record, capture_code, capture_environment
-from homeostat.record._hide import command
-from homeostat.record._pack import unpack
+from homeostat.record._capture.hide import command
+from homeostat.record._capture.pack import unpack
 
 SECRET = "hunter2-correct-horse-battery"
 
@@ -75,7 +75,7 @@ def test_odd_trees_are_captured_as_far_as_they_go(tree, tmp_path, monkeypatch):
 
 
 def test_a_patch_too_large_is_left_out_and_said_to_be(tree, monkeypatch):
-    monkeypatch.setattr("homeostat.record._capture._MAX_PATCH_BYTES", 100)
+    monkeypatch.setattr("homeostat.record._capture.capture._MAX_PATCH_BYTES", 100)
     (tree / "train.py").write_text("rate = 2\n" * 100)
     code = capture_code(tree)
     assert code.dirty
@@ -209,7 +209,7 @@ def test_a_captured_content_gone_bad_hides_no_run(tmp_path):
 
 def test_what_cannot_be_captured_is_told_and_ends_no_run(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "homeostat.record._capture.capture_environment", lambda: {}["no packages here"]
+        "homeostat.record._capture.capture.capture_environment", lambda: {}["no packages here"]
     )
     with Record(tmp_path) as record:
         with record.start_run("train") as run:

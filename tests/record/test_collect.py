@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from homeostat.core import InputError, NotFoundError
 from homeostat.record import Record
-from homeostat.record._draft_file import draft_file
-from homeostat.record._named import hex_digests
+from homeostat.record._artifact.draft_file import draft_file
+from homeostat.record._artifact.named import hex_digests
 
 HERE = Path(__file__).parent
 
@@ -143,7 +143,7 @@ def test_an_empty_record_has_nothing_to_free(record):
 def test_what_was_freed_can_be_made_again_from_an_unchanged_file(
     record, run, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("homeostat.record._stat_cache._SETTLED_NS", -(10**18))
+    monkeypatch.setattr("homeostat.record._artifact.stat_cache._SETTLED_NS", -(10**18))
     (tmp_path / "f").write_bytes(b"content")
     run.make("a", "model", {"f": tmp_path / "f"})
     record.delete_artifact("a")
@@ -187,7 +187,7 @@ def test_a_digest_is_found_wherever_it_stands(monkeypatch, size, before):
 )
 @settings(max_examples=60)
 def test_every_digest_of_a_file_is_found_whatever_the_blocks(parts, size):
-    from homeostat.record import _named
+    from homeostat.record._artifact import named as _named
 
     class Bytes:
         def read(self, count, offset):

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from homeostat.core import NotFoundError, Verdict, worst
 from homeostat.record import EventLog, Record, read_log
-from homeostat.record._compact import unseal
-from homeostat.record._source import log_sizes, read_bytes
+from homeostat.record._log.compact import unseal
+from homeostat.record._log.source import log_sizes, read_bytes
 
 COMPACTOR = Path(__file__).with_name("compacting_killed.py")
 
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch):
-    monkeypatch.setattr("homeostat.record._compact._PART_BYTES", 16 << 10)
-    monkeypatch.setattr("homeostat.record._compact._LEAST_BYTES", 0)
+    monkeypatch.setattr("homeostat.record._log.compact._PART_BYTES", 16 << 10)
+    monkeypatch.setattr("homeostat.record._log.compact._LEAST_BYTES", 0)
 
 
 def write_much(record, seed=0, points=1500):
@@ -94,7 +94,7 @@ def test_a_sealed_log_is_byte_for_byte_the_log_and_answers_as_it_did(tmp_path):
 
 
 def test_points_take_at_most_ten_bytes_once_compacted(tmp_path, monkeypatch):
-    monkeypatch.setattr("homeostat.record._compact._PART_BYTES", 16 << 20)
+    monkeypatch.setattr("homeostat.record._log.compact._PART_BYTES", 16 << 20)
     with Record(tmp_path, capture=False) as record:
         count = 200_000
         chance = np.random.default_rng(0)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from homeostat.core import InputError
 from homeostat.record import EventLog, Record, read_log
-from homeostat.record._crc import crc32_of_frames
-from homeostat.record._frame import encode
-from homeostat.record._places import Gathering, unpack_places
+from homeostat.record._history.places import Gathering, unpack_places
+from homeostat.record._log.crc import crc32_of_frames
+from homeostat.record._log.frame import encode
 
 pytestmark = pytest.mark.usefixtures("each_index")
 

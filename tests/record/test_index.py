@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from homeostat.core import Finding, StorageError, Verdict, VersionError, worst
 from homeostat.record import EventLog, Record
-from homeostat.record._frame import header
-from homeostat.record._index import Index
+from homeostat.record._index.index import Index
+from homeostat.record._log.frame import header
 
 pytestmark = pytest.mark.usefixtures("each_index")
 
@@ -62,7 +62,7 @@ def test_a_long_log_is_taken_in_by_parts_that_leave_no_trace(tmp_path, monkeypat
         for i in range(6):
             write_a_little(record, i)
         whole = digest_of_logs(tmp_path)
-        monkeypatch.setattr("homeostat.record._take_in._BATCH_FRAMES", 5)
+        monkeypatch.setattr("homeostat.record._index.take_in._BATCH_FRAMES", 5)
         assert digest_of_logs(tmp_path) == whole
         assert not record.rebuild().changed
 

@@ -4,7 +4,7 @@ import pytest
 
 from homeostat.core import Finding, NotFoundError
 from homeostat.record import Record
-from homeostat.record._tables import Kind
+from homeostat.record._index.tables import Kind
 
 pytestmark = pytest.mark.usefixtures("each_index")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from homeostat.core import VersionError
 from homeostat.record import EventLog, read_log
-from homeostat.record._frame import encode, header
-from homeostat.record._read_log import LogReading
+from homeostat.record._log.frame import encode, header
+from homeostat.record._log.read_log import LogReading
 
 SIZES = st.lists(st.binary(max_size=60), min_size=1, max_size=12)
 

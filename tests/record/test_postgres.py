@@ -10,8 +10,8 @@ import pytest
 
 from homeostat.core import Finding, InputError, StorageError
 from homeostat.record import Record
-from homeostat.record._postgres import checked_url, schema_of
-from homeostat.record._postgres_sql import translated
+from homeostat.record._index.postgres import checked_url, schema_of
+from homeostat.record._index.postgres_sql import translated
 
 _spec = importlib.util.spec_from_file_location("postgres", Path(__file__).with_name("postgres.py"))
 _module = importlib.util.module_from_spec(_spec)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from homeostat.core import InputError
 from homeostat.record import Record
-from homeostat.record._index import Index
+from homeostat.record._index.index import Index
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 
 from homeostat.core import CorruptionError
 from homeostat.record import BlobStore, Code, Environment, capture_code, tree_files
-from homeostat.record._hide import hide_bytes, is_secret_name
-from homeostat.record._pack import PackedFile, pack, unpack, write_files
+from homeostat.record._capture.hide import hide_bytes, is_secret_name
+from homeostat.record._capture.pack import PackedFile, pack, unpack, write_files
 
 SECRET = "hunter2-correct-horse-battery"
 
@@ -37,7 +37,7 @@ def repository(folder):
 @pytest.fixture(autouse=True)
 def no_other_sources(monkeypatch):
     """Homeostat itself may run from its sources here: it is not what is looked at."""
-    monkeypatch.setattr("homeostat.record._capture.editable_folders", dict)
+    monkeypatch.setattr("homeostat.record._capture.capture.editable_folders", dict)
 
 
 @pytest.fixture
@@ -123,8 +123,8 @@ def test_files_that_filters_would_alter_are_kept_byte_by_byte(tree, blobs):
 
 
 def test_what_is_too_large_is_left_out_and_named(tree, blobs, monkeypatch):
-    monkeypatch.setattr("homeostat.record._snapshot._MAX_FILE_BYTES", 1 << 20)
-    monkeypatch.setattr("homeostat.record._snapshot._MAX_TREE_BYTES", 2 << 20)
+    monkeypatch.setattr("homeostat.record._capture.snapshot._MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr("homeostat.record._capture.snapshot._MAX_TREE_BYTES", 2 << 20)
     (tree / "huge.bin").write_bytes(b"x" * ((1 << 20) + 1))
     for name in ("a", "b", "c"):
         (tree / name).write_bytes(name.encode() * (900 << 10))

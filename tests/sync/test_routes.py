@@ -84,7 +84,7 @@ def test_what_is_no_whole_intact_frame_is_refused(web, log, server, spoil):
 
 
 def test_a_log_of_a_newer_homeostat_is_refused(web, log):
-    from homeostat.record._frame import header
+    from homeostat.record._log.frame import header
 
     name, data, _ = log
     answer = put(web, name, 0, header(99) + data[16:])

@@ -142,7 +142,7 @@ def test_a_record_that_vanishes_while_it_is_written_is_rescued(folder, start, ca
 def test_a_locked_index_does_not_stop_training(folder, start, read, monkeypatch):
     run = start()
     locked = sqlite3.OperationalError("database is locked")
-    from homeostat.record._index import Index
+    from homeostat.record._index.index import Index
 
     monkeypatch.setattr(Index, "_catch_up", lambda self: (_ for _ in ()).throw(locked))
     hs.log({"loss": 0.5})

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING
 from homeostat.core._lazy import lazily
 
 if TYPE_CHECKING:
-    from homeostat.record._arrival import Numbered
-    from homeostat.record._artifact import Artifact, Entry
-    from homeostat.record._artifact_draft import ArtifactDraft
-    from homeostat.record._blobs import Blob, BlobStore
-    from homeostat.record._capture import Code, Environment, capture_code, capture_environment
-    from homeostat.record._collect import Collected
-    from homeostat.record._compact import unseal
-    from homeostat.record._event_log import EventLog
-    from homeostat.record._frame import Frame
-    from homeostat.record._invocation import ALLOWED_VARIABLES, Invocation
-    from homeostat.record._lineage import Edge, Lineage, Node
-    from homeostat.record._lock import alone, together
-    from homeostat.record._logged import (
+    from homeostat.record._artifact.artifact import Artifact, Entry
+    from homeostat.record._artifact.blobs import Blob, BlobStore
+    from homeostat.record._artifact.collect import Collected
+    from homeostat.record._artifact.draft import ArtifactDraft
+    from homeostat.record._artifact.lineage import Edge, Lineage, Node
+    from homeostat.record._artifact.reference import Reference
+    from homeostat.record._capture.capture import (
+        Code,
+        Environment,
+        capture_code,
+        capture_environment,
+    )
+    from homeostat.record._capture.invocation import ALLOWED_VARIABLES, Invocation
+    from homeostat.record._capture.pack import PackedFile, write_files
+    from homeostat.record._capture.reads import Reads, observe_reads
+    from homeostat.record._capture.replay import Replay
+    from homeostat.record._capture.seeds import random_state, seed_everything
+    from homeostat.record._capture.snapshot import Tree, tree_files
+    from homeostat.record._history.logged import (
         Logged,
         SeriesFacts,
         console_lines,
@@ -31,18 +37,17 @@ if TYPE_CHECKING:
         series_of,
         shared_series,
     )
-    from homeostat.record._pack import PackedFile, write_files
-    from homeostat.record._read_log import Damage, LogReading, read_log
-    from homeostat.record._reads import Reads, observe_reads
+    from homeostat.record._index.arrival import Numbered
+    from homeostat.record._lock import alone, together
+    from homeostat.record._log.compact import unseal
+    from homeostat.record._log.event_log import EventLog
+    from homeostat.record._log.frame import Frame
+    from homeostat.record._log.read_log import Damage, LogReading, read_log
+    from homeostat.record._log.source import log_sizes, open_log, read_bytes, sealed_path
+    from homeostat.record._log.stretch import Stretch, read_stretch, whole_frames
     from homeostat.record._record import Record
-    from homeostat.record._reference import Reference
-    from homeostat.record._replay import Replay
     from homeostat.record._run import Run
     from homeostat.record._run_info import RunInfo
-    from homeostat.record._seeds import random_state, seed_everything
-    from homeostat.record._snapshot import Tree, tree_files
-    from homeostat.record._source import log_sizes, open_log, read_bytes, sealed_path
-    from homeostat.record._stretch import Stretch, read_stretch, whole_frames
     from homeostat.record._verify import RebuildReport
 
 __all__ = [
@@ -103,7 +108,7 @@ __all__ = [
 __getattr__ = lazily(
     globals(),
     {
-        "_logged": [
+        "_history.logged": [
             "Logged",
             "SeriesFacts",
             "console_lines",
@@ -112,30 +117,30 @@ __getattr__ = lazily(
             "series_of",
             "shared_series",
         ],
-        "_arrival": ["Numbered"],
-        "_artifact": ["Artifact", "Entry"],
-        "_artifact_draft": ["ArtifactDraft"],
-        "_blobs": ["Blob", "BlobStore"],
-        "_capture": ["Code", "Environment", "capture_code", "capture_environment"],
-        "_collect": ["Collected"],
-        "_compact": ["unseal"],
-        "_event_log": ["EventLog"],
-        "_frame": ["Frame"],
-        "_invocation": ["ALLOWED_VARIABLES", "Invocation"],
-        "_lineage": ["Edge", "Lineage", "Node"],
+        "_index.arrival": ["Numbered"],
+        "_artifact.artifact": ["Artifact", "Entry"],
+        "_artifact.draft": ["ArtifactDraft"],
+        "_artifact.blobs": ["Blob", "BlobStore"],
+        "_capture.capture": ["Code", "Environment", "capture_code", "capture_environment"],
+        "_artifact.collect": ["Collected"],
+        "_log.compact": ["unseal"],
+        "_log.event_log": ["EventLog"],
+        "_log.frame": ["Frame"],
+        "_capture.invocation": ["ALLOWED_VARIABLES", "Invocation"],
+        "_artifact.lineage": ["Edge", "Lineage", "Node"],
         "_lock": ["alone", "together"],
-        "_pack": ["PackedFile", "write_files"],
-        "_read_log": ["Damage", "LogReading", "read_log"],
-        "_reads": ["Reads", "observe_reads"],
+        "_capture.pack": ["PackedFile", "write_files"],
+        "_log.read_log": ["Damage", "LogReading", "read_log"],
+        "_capture.reads": ["Reads", "observe_reads"],
         "_record": ["Record"],
-        "_reference": ["Reference"],
-        "_replay": ["Replay"],
+        "_artifact.reference": ["Reference"],
+        "_capture.replay": ["Replay"],
         "_run": ["Run"],
         "_run_info": ["RunInfo"],
-        "_seeds": ["random_state", "seed_everything"],
-        "_snapshot": ["Tree", "tree_files"],
-        "_source": ["log_sizes", "open_log", "read_bytes", "sealed_path"],
-        "_stretch": ["Stretch", "read_stretch", "whole_frames"],
+        "_capture.seeds": ["random_state", "seed_everything"],
+        "_capture.snapshot": ["Tree", "tree_files"],
+        "_log.source": ["log_sizes", "open_log", "read_bytes", "sealed_path"],
+        "_log.stretch": ["Stretch", "read_stretch", "whole_frames"],
         "_verify": ["RebuildReport"],
     },
 )

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from homeostat.core import Clock, HomeostatError, InputError, Json
-from homeostat.record._blobs import BlobStore
-from homeostat.record._event_log import EventLog
+from homeostat.record._artifact.blobs import BlobStore
+from homeostat.record._capture.started import Start
 from homeostat.record._fork import renew_after_fork, unbroken
-from homeostat.record._index import Index
+from homeostat.record._index.index import Index
+from homeostat.record._index.tables import Kind
 from homeostat.record._json import to_bytes
-from homeostat.record._started import Start
-from homeostat.record._tables import Kind
+from homeostat.record._log.event_log import EventLog
 from homeostat.record._time import nanoseconds
 
 if TYPE_CHECKING:
-    from homeostat.record._artifact import Artifact
-    from homeostat.record._artifact_make import Making
+    from homeostat.record._artifact.artifact import Artifact
+    from homeostat.record._artifact.make import Making
 
 __all__ = ["Ledger"]
 
@@ -58,7 +58,7 @@ class Ledger:
 
     def artifact(self, which: Artifact | str) -> Artifact:
         """Return an artifact of this record, by itself or by reference."""
-        from homeostat.record import _replay  # noqa: PLC0415 - a run that only logs needs none
+        from homeostat.record._capture import replay as _replay  # noqa: PLC0415 - a run that only logs needs none
 
         reference = which if isinstance(which, str) else getattr(which, "id", None)
         if not isinstance(reference, str):
@@ -67,13 +67,13 @@ class Ledger:
 
     def make(self, run: str, making: Making) -> Artifact:
         """Keep files as the next version of a name, unless the same content has one."""
-        from homeostat.record._artifact_make import make  # noqa: PLC0415 - as above
+        from homeostat.record._artifact.make import make  # noqa: PLC0415 - as above
 
         return make(self, run, making)
 
     def alias(self, run: str | None, artifact: Artifact, alias: str) -> None:
         """Have an alias point to an artifact."""
-        from homeostat.record._artifact_make import move_alias  # noqa: PLC0415 - as above
+        from homeostat.record._artifact.make import move_alias  # noqa: PLC0415 - as above
 
         move_alias(self, run, artifact, alias)
 
@@ -140,15 +140,15 @@ class Ledger:
         thread.start()
 
     def _seal(self, log: str) -> None:
-        from homeostat.record._compact import compact  # noqa: PLC0415 - NumPy and Polars
+        from homeostat.record._log.compact import compact  # noqa: PLC0415 - NumPy and Polars
 
         with suppress(HomeostatError, OSError):  # it stays as it is, for another time
             compact(self, idle="0s", only=log)
 
     def _capture(self, run: str, start: Start | None = None) -> None:
         with unbroken():
-            from homeostat.record import _replay  # noqa: PLC0415 - as above
-            from homeostat.record._capture import (  # noqa: PLC0415 - in the background
+            from homeostat.record._capture import replay as _replay  # noqa: PLC0415 - as above
+            from homeostat.record._capture.capture import (  # noqa: PLC0415 - in the background
                 capture_code,
                 capture_environment,
             )

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from homeostat.core import Clock, Finding, RealClock
 from homeostat.record import _start
-from homeostat.record._blobs import Blob
+from homeostat.record._artifact.blobs import Blob
+from homeostat.record._capture.replay import record_path
 from homeostat.record._folder import prepare
 from homeostat.record._ledger import Ledger
-from homeostat.record._replay import record_path
 from homeostat.record._run import Run
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from homeostat.record._arrival import Numbered
-    from homeostat.record._artifact import Artifact
-    from homeostat.record._collect import Collected
-    from homeostat.record._compact import Compacted
-    from homeostat.record._diff import RunDiff
-    from homeostat.record._frame import Frame
-    from homeostat.record._lineage import Lineage
+    from homeostat.record._artifact.artifact import Artifact
+    from homeostat.record._artifact.collect import Collected
+    from homeostat.record._artifact.lineage import Lineage
+    from homeostat.record._index.arrival import Numbered
+    from homeostat.record._log.compact import Compacted
+    from homeostat.record._log.frame import Frame
+    from homeostat.record._query.diff import RunDiff
     from homeostat.record._run_info import RunInfo
     from homeostat.record._verify import RebuildReport
 
@@ -198,7 +198,7 @@ class Record:
         Raises:
             InputError: If the filter or the order cannot be understood.
         """
-        from homeostat.record import _query_runs  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import runs as _query_runs  # noqa: PLC0415 - Polars, where one reads
 
         return _query_runs.runs(
             self._ledger.index,
@@ -238,7 +238,7 @@ class Record:
             Columns run, name, step, time, value; by run, name and step. NaN and infinities are
             what was logged; of points of one name and step the last counts.
         """
-        from homeostat.record import _history  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import history as _history  # noqa: PLC0415 - Polars, where one reads
 
         return _history.metrics(self._ledger.index, _listed(run), names)
 
@@ -264,7 +264,7 @@ class Record:
             JSON texts for what is no number. A metric that is itself called run, step or time is
             in the column "metric.run", ...
         """
-        from homeostat.record import _history  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import history as _history  # noqa: PLC0415 - Polars, where one reads
 
         return _history.history(self._ledger.index, _listed(run), names, stream=stream, x=x)
 
@@ -280,7 +280,7 @@ class Record:
         Returns:
             Columns run, name, step, time, value, as they were written; and the next cursor.
         """
-        from homeostat.record import _history  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import history as _history  # noqa: PLC0415 - Polars, where one reads
 
         return _history.follow(self._ledger.index, run, after)
 
@@ -311,7 +311,7 @@ class Record:
             infinities kept), first, last, count, nans; by run and step. Every point is in one
             column.
         """
-        from homeostat.record import _pyramid_chart  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import pyramid_chart as _pyramid_chart  # noqa: PLC0415 - Polars, where one reads
 
         return _pyramid_chart.chart(
             self._ledger.index,
@@ -325,13 +325,13 @@ class Record:
 
     def console(self, run: str) -> pl.DataFrame:
         """Return what a run printed: columns time, stream, text."""
-        from homeostat.record import _history  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import history as _history  # noqa: PLC0415 - Polars, where one reads
 
         return _history.console(self._ledger.index, run)
 
     def system_metrics(self, run: str) -> pl.DataFrame:
         """Return what the machine did during a run: columns as :meth:`metrics`, by time."""
-        from homeostat.record import _history  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._history import history as _history  # noqa: PLC0415 - Polars, where one reads
 
         return _history.system_metrics(self._ledger.index, run)
 
@@ -355,7 +355,7 @@ class Record:
             correlation (Spearman's; null for texts), runs, values, verdict. With fewer than ten
             runs that have the result the verdict is ``"unknown"`` and there is no importance.
         """
-        from homeostat.record import _importance  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import importance as _importance  # noqa: PLC0415 - Polars, where one reads
 
         filter_ = runs if isinstance(runs, str) else None
         frame = self.runs(filter_, columns=[target], flat=True)
@@ -365,7 +365,7 @@ class Record:
 
     def compare(self, left: str, right: str) -> RunDiff:
         """Return what differs between two runs: config, summary, packages, environment, ..."""
-        from homeostat.record._diff import compare  # noqa: PLC0415 - only here
+        from homeostat.record._query.diff import compare  # noqa: PLC0415 - only here
 
         return compare(self.run(left), self.run(right))
 
@@ -378,7 +378,7 @@ class Record:
         Args:
             idle: For how long a log must not have changed.
         """
-        from homeostat.record._compact import compact  # noqa: PLC0415 - Polars, where one compacts
+        from homeostat.record._log.compact import compact  # noqa: PLC0415 - Polars, where one compacts
 
         return compact(self._ledger, idle=idle)
 
@@ -392,7 +392,7 @@ class Record:
             (JSON).
         """
         where = {"kind": kind, "run": run, "system": system}
-        from homeostat.record import _query  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import frames as _query  # noqa: PLC0415 - Polars, where one reads
 
         return _query.events(self._ledger.index, where)
 
@@ -416,7 +416,7 @@ class Record:
             threshold, p_value, effect, evidence (JSON).
         """
         where = {"run": run, "check": check, "verdict": verdict, "system": system}
-        from homeostat.record import _query  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import frames as _query  # noqa: PLC0415 - Polars, where one reads
 
         return _query.findings(self._ledger.index, where)
 
@@ -428,7 +428,7 @@ class Record:
         system: str | None = None,
     ) -> list[Finding]:
         """Return the same as :meth:`findings`, as objects."""
-        from homeostat.record import _query  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import frames as _query  # noqa: PLC0415 - Polars, where one reads
 
         return _query.to_findings(self.findings(run, check, verdict, system))
 
@@ -439,7 +439,7 @@ class Record:
             Columns name, type, version, id, made, run (its first maker), aliases, files,
             size_bytes, metadata (JSON).
         """
-        from homeostat.record import _query  # noqa: PLC0415 - Polars, where one reads
+        from homeostat.record._query import frames as _query  # noqa: PLC0415 - Polars, where one reads
 
         return _query.artifacts(self._ledger.index, {"type": type, "name": name})
 
@@ -467,7 +467,7 @@ class Record:
 
     def drop_alias(self, name: str, alias: str, run: Run | None = None) -> None:
         """Have an alias of the artifacts called ``name`` point to nothing from now on."""
-        from homeostat.record import _artifact_make  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._artifact import make as _artifact_make  # noqa: PLC0415 - not for one that logs
 
         _artifact_make.drop_alias(self._ledger, run.id if run else None, name, alias)
 
@@ -489,7 +489,7 @@ class Record:
             ttl: How long after it was made it may be collected if no alias points to it.
             run: The run that decided so.
         """
-        from homeostat.record import _artifact_make  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._artifact import make as _artifact_make  # noqa: PLC0415 - not for one that logs
 
         change = _artifact_make.Change(description, metadata, ttl)
         return _artifact_make.amend(
@@ -512,7 +512,7 @@ class Record:
         Raises:
             RecordError: If aliases point to it, unless told that they are to go.
         """
-        from homeostat.record import _artifact_make  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._artifact import make as _artifact_make  # noqa: PLC0415 - not for one that logs
 
         found = self._ledger.artifact(artifact)
         _artifact_make.delete(self._ledger, run.id if run else None, found, aliases=aliases)
@@ -538,7 +538,7 @@ class Record:
         Returns:
             What was freed; printed, it says so.
         """
-        from homeostat.record import _collect  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._artifact import collect as _collect  # noqa: PLC0415 - not for one that logs
 
         return _collect.collect(self._ledger, dry_run=dry_run, grace=grace)
 
@@ -552,7 +552,8 @@ class Record:
         Raises:
             NotFoundError: If there is none.
         """
-        from homeostat.record import _lineage, _run_info  # noqa: PLC0415 - not for one that logs
+        from homeostat.record import _run_info  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._artifact import lineage as _lineage  # noqa: PLC0415 - not for one that logs
 
         return _lineage.trace(self._ledger.index, _run_info.owner(self._ledger, id))
 
@@ -572,19 +573,19 @@ class Record:
 
     def admit(self, frames: Iterable[Frame]) -> AbstractContextManager[None]:
         """Number the versions in frames of another record, which are written in the block."""
-        from homeostat.record import _arrival  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._index import arrival as _arrival  # noqa: PLC0415 - not for one that logs
 
         return _arrival.admit(self._ledger, frames)
 
     def adopt(self, numbers: Iterable[Numbered]) -> None:
         """Call versions as another record does; what has these numbers here gets others."""
-        from homeostat.record import _arrival  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._index import arrival as _arrival  # noqa: PLC0415 - not for one that logs
 
         _arrival.adopt(self._ledger, numbers)
 
     def numbers(self, artifacts: Iterable[str]) -> list[Numbered]:
         """Return what versions, by their ids, are called here and were called by their makers."""
-        from homeostat.record import _arrival  # noqa: PLC0415 - not for one that logs
+        from homeostat.record._index import arrival as _arrival  # noqa: PLC0415 - not for one that logs
 
         return _arrival.numbers_of(self._ledger.index, artifacts)
 

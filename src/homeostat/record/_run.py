@@ -10,21 +10,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from homeostat.core import Finding, HomeostatError, InputError, Json, RecordError
-from homeostat.record._artifact_names import checked_text
-from homeostat.record._blobs import Blob
+from homeostat.record._artifact.blobs import Blob
+from homeostat.record._artifact.names import checked_text
 from homeostat.record._fork import renew_after_fork
+from homeostat.record._index.tables import Kind
 from homeostat.record._json import plain, plain_object
 from homeostat.record._ledger import Ledger
-from homeostat.record._points import PointWriter, Series
-from homeostat.record._tables import Kind
+from homeostat.record._log.points import PointWriter, Series
 from homeostat.record._time import nanoseconds
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from homeostat.record._artifact import Artifact
-    from homeostat.record._artifact_draft import ArtifactDraft
-    from homeostat.record._artifact_make import File
+    from homeostat.record._artifact.artifact import Artifact
+    from homeostat.record._artifact.draft import ArtifactDraft
+    from homeostat.record._artifact.make import File
 
 __all__ = ["Run"]
 
@@ -262,7 +262,7 @@ class Run:
             StorageError: If the disk refuses; then there is no such artifact.
         """
         self._must_run()
-        from homeostat.record._artifact_make import Making  # noqa: PLC0415 - where one is made
+        from homeostat.record._artifact.make import Making  # noqa: PLC0415 - where one is made
 
         making = Making(name, type, files, metadata, aliases, description=description, ttl=ttl)
         return self._ledger.make(self.id, making)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from homeostat.core import CorruptionError, Json, NotFoundError, suggest
-from homeostat.record._artifact_find import find_artifact
-from homeostat.record._blobs import BlobStore
-from homeostat.record._capture import Code, Environment
-from homeostat.record._index import Index
+from homeostat.record._artifact.blobs import BlobStore
+from homeostat.record._artifact.find import find_artifact
+from homeostat.record._capture.capture import Code, Environment
+from homeostat.record._index.index import Index
+from homeostat.record._index.state import State, status_of
+from homeostat.record._index.summary import Series, finite, summary_of
 from homeostat.record._ledger import Ledger
-from homeostat.record._state import State, status_of
-from homeostat.record._summary import Series, finite, summary_of
 from homeostat.record._time import instant
 
 __all__ = ["RunInfo", "load_run", "owner"]
@@ -87,7 +87,7 @@ class RunInfo:
 
 def load_run(index: Index, blobs: BlobStore, id_: str, now_ns: int) -> RunInfo:
     """Return a run by its id or the unmistakable start of it."""
-    from homeostat.record._fold import fold  # noqa: PLC0415 - NumPy, where one reads
+    from homeostat.record._index.fold import fold  # noqa: PLC0415 - NumPy, where one reads
 
     index.refresh()
     run = _one(index, id_)

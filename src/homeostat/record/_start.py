@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from homeostat.core import InputError, NotFoundError, RecordError, suggest
-from homeostat.record._artifact_names import checked_text
-from homeostat.record._hide import command
+from homeostat.record._artifact.names import checked_text
+from homeostat.record._capture.hide import command
+from homeostat.record._history.last_step import last_step
 from homeostat.record._identity import Process, new_id
+from homeostat.record._index.state import status_of
+from homeostat.record._index.tables import Kind
 from homeostat.record._json import plain_object
-from homeostat.record._last_step import last_step
 from homeostat.record._ledger import Ledger
 from homeostat.record._lock import alone
 from homeostat.record._run import Run
-from homeostat.record._state import status_of
-from homeostat.record._tables import Kind
 
 __all__ = ["attach", "resume", "start"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from homeostat.core import CorruptionError, Finding, NotFoundError, Verdict, measure
-from homeostat.record._index import Index
+from homeostat.record._index.index import Index
 from homeostat.record._ledger import Ledger
-from homeostat.record._read_log import Damage
+from homeostat.record._log.read_log import Damage
 
 __all__ = ["RebuildReport", "rebuild", "verify"]
 

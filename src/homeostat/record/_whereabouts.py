@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from homeostat.record._index import Index
-from homeostat.record._tables import TABLES
+from homeostat.record._index.index import Index
+from homeostat.record._index.tables import TABLES
 
 __all__ = ["logs_of"]
 

@@ -1,0 +1,1 @@
+"""What ran: code, packages, seeds, and the files that were read."""

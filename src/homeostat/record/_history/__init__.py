@@ -1,0 +1,1 @@
+"""The points of runs as columns, and their pyramids."""

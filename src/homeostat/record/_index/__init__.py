@@ -1,0 +1,1 @@
+"""The SQL view over the logs, in SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The event log: frames in files, being written, read, sealed and compacted."""
