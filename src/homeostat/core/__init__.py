@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from homeostat.core._expression import Expression
     from homeostat.core._expression_parser import parse_expression
     from homeostat.core._finding import Finding, Json, Verdict, worst
+    from homeostat.core._fit_ledger import Fit, FitLedger
     from homeostat.core._known_at import KnownAt, duration
     from homeostat.core._model import Model, Updatable
     from homeostat.core._policy import Condition, Decision, Policy, decide, finding
+    from homeostat.core._row_ids import row_ids
+    from homeostat.core._row_set import RowSet
     from homeostat.core._schema import Column, ColumnType, Expectation, Role, Schema
+    from homeostat.core._tracked_rows import TrackedRows
 
 __all__ = [
     "Clock",
@@ -46,6 +50,8 @@ __all__ = [
     "Expectation",
     "Expression",
     "Finding",
+    "Fit",
+    "FitLedger",
     "GateError",
     "HomeostatError",
     "InputError",
@@ -59,11 +65,13 @@ __all__ = [
     "RealClock",
     "RecordError",
     "Role",
+    "RowSet",
     "Schema",
     "SchemaError",
     "ServerError",
     "SimulatedClock",
     "StorageError",
+    "TrackedRows",
     "Updatable",
     "Verdict",
     "VersionError",
@@ -72,6 +80,7 @@ __all__ = [
     "finding",
     "measure",
     "parse_expression",
+    "row_ids",
     "suggest",
     "worst",
 ]
@@ -98,9 +107,13 @@ __getattr__ = lazily(
         "_expression": ["Expression"],
         "_expression_parser": ["parse_expression"],
         "_finding": ["Finding", "Json", "Verdict", "worst"],
+        "_fit_ledger": ["Fit", "FitLedger"],
         "_known_at": ["KnownAt", "duration"],
         "_model": ["Model", "Updatable"],
         "_policy": ["Condition", "Decision", "Policy", "decide", "finding"],
+        "_row_ids": ["row_ids"],
+        "_row_set": ["RowSet"],
         "_schema": ["Column", "ColumnType", "Expectation", "Role", "Schema"],
+        "_tracked_rows": ["TrackedRows"],
     },
 )

@@ -13,6 +13,8 @@ __all__ = ["KnownAt", "duration"]
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([wdhms])\s*")
+_PHASE = re.compile(r"at\s+(?P<phase>\S.*)")
+_OFFSET = re.compile(r"(?P<sign>[+-])\s*(?P<offset>[\d.]+\s*[wdhms].*)")
 _RULE = re.compile(r"(?P<column>.+?)(?:\s+(?P<sign>[+-])\s+(?P<offset>[\d.]+\s*[wdhms].*))?")
 
 
@@ -46,31 +48,49 @@ def duration(text: str | timedelta) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class KnownAt:
-    """A rule for when a value is known: always, or a time column plus an offset.
+    """A rule for when a value is known: always, or a time plus an offset.
+
+    The time is a column (``"landed_at + 2h"``), a phase that the schema dates
+    (``"at departure"``), or the row's own time where an offset stands alone (``"+ 2h"``).
+    `Schema.rule` turns a phase, or an offset alone, into a column plus an offset.
 
     Args:
-        column: The time column; None means always (known before any prediction).
+        column: The time column; None means always (known before any prediction), and an empty
+            text the row's own time.
         offset: Added to the column's time.
+        phase: Name of a phase, in place of a column.
 
     Example:
         >>> KnownAt.parse("sched_dep_utc - 1h")
-        KnownAt(column='sched_dep_utc', offset=datetime.timedelta(days=-1, seconds=82800))
+        KnownAt(column='sched_dep_utc', offset=datetime.timedelta(days=-1, seconds=82800), phase='')
         >>> KnownAt.parse("always").column is None
         True
+        >>> KnownAt.parse("at departure + 10m").phase
+        'departure'
     """
 
     column: str | None
     offset: timedelta = timedelta()
+    phase: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a rule; raises SchemaError if it is none."""
+        if alone := _OFFSET.fullmatch(text.strip()):
+            return cls("", _signed(alone))
         match = _RULE.fullmatch(text.strip())
         if match is None:
             raise SchemaError(
-                f"A known-at rule is 'always', a time column, or 'column + 2h', got {text!r}."
+                "A known-at rule is 'always', a time column, 'column + 2h', 'at phase' or an "
+                f"offset from the row's time such as '+ 2h', got {text!r}."
             )
         if match["column"] == "always":
             return cls(None)
-        offset = duration(match["offset"]) if match["offset"] else timedelta()
-        return cls(match["column"], -offset if match["sign"] == "-" else offset)
+        if phase := _PHASE.fullmatch(match["column"]):
+            return cls("", _signed(match), phase["phase"])
+        return cls(match["column"], _signed(match))
+
+
+def _signed(match: re.Match[str]) -> timedelta:
+    offset = duration(match["offset"]) if match["offset"] else timedelta()
+    return -offset if match["sign"] == "-" else offset

@@ -1,7 +1,7 @@
 """Schema: what a dataset's columns are, mean and promise.
 
 Written once, compiled three ways: to one Polars query over a batch and to a pydantic model for
-a request (both in `homeostat.data`), and to the documentation of both.
+a request (both in `homeostat.expect`), and to the documentation of both.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -98,9 +99,10 @@ class Column:
         type: What it holds.
         roles: What it is for; empty for a column that is only carried along.
         nullable: Whether nulls are allowed.
-        known_at: When a row's value is known: ``"always"``, a time column, or a time column
-            with an offset such as ``"sched_dep_utc - 1h"``. None where no rule is given; the
-            leak scan then looks for itself.
+        known_at: When a row's value is known: ``"always"``, a time column, a time column
+            with an offset such as ``"sched_dep_utc - 1h"``, a phase of the schema such as
+            ``"at departure"``, or an offset from the row's time such as ``"+ 2h"``. None where
+            no rule is given; the leak scan then looks for itself.
         categories: Allowed values of a category, sorted; None where they are open.
         description: For people.
         unit: Such as ``"minutes"``.
@@ -156,9 +158,12 @@ class Schema:
         predicted_at: When a row's prediction is made: a time column with an optional offset,
             such as ``"sched_dep_utc - 1h"``. Every feature must be known by then.
         name: For people.
+        phases: When each phase of what a row is about begins: a time column with an optional
+            offset, such as ``{"departure": "departed_at"}``, for rules like ``"at departure"``.
 
     Raises:
-        SchemaError: If a name occurs twice, or an expectation or a time names no column.
+        SchemaError: If a name occurs twice, an expectation or a time names no column, or a rule
+            names no phase.
 
     Example:
         >>> schema = Schema((Column("delay", "float", {"label"}), Column("hour", "int")))
@@ -173,21 +178,24 @@ class Schema:
     expectations: tuple[Expectation, ...] = ()
     predicted_at: str | None = None
     name: str = ""
+    phases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    _at: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "columns", tuple(self.columns))
         set_(self, "expectations", tuple(self.expectations))
-        names = [column.name for column in self.columns]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        counts = Counter(column.name for column in self.columns)
+        if twice := sorted(name for name, count in counts.items() if count > 1):
             raise SchemaError(f"Column names must be unique, got twice: {', '.join(twice)}.")
+        set_(self, "_at", {column.name: column for column in self.columns})
         for expectation in self.expectations:
             if expectation.column is not None:
                 self.column(expectation.column)
         times = [column.known_at for column in self.columns]
         for text in [*times, self.predicted_at]:
-            known_at = None if text is None else KnownAt.parse(text)
-            if known_at is not None and known_at.column is not None:
+            known_at = None if text is None else self.rule(text)
+            if known_at is not None and known_at.column:
                 self.column(known_at.column)
 
     @property
@@ -227,47 +235,69 @@ class Schema:
 
     def column(self, name: str) -> Column:
         """Return one column; raises SchemaError with the nearest name if there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise SchemaError(f"The schema has no column `{name}`.{suggest(name, self.names)}")
+        if (column := self._at.get(name)) is None:
+            raise SchemaError(f"The schema has no column `{name}`.{suggest(name, self.names)}")
+        return column
+
+    def rule(self, text: str) -> KnownAt:
+        """Read a time rule: a phase becomes its column, an offset alone counts from the row's time.
+
+        Raises:
+            SchemaError: If it is no rule, names no phase, or there is no one time column to
+                count from.
+
+        Example:
+            >>> schema = Schema((Column("left_at", "datetime"),), phases={"departure": "left_at"})
+            >>> schema.rule("at departure + 10m")
+            KnownAt(column='left_at', offset=datetime.timedelta(seconds=600), phase='')
+        """
+        known = KnownAt.parse(text)
+        if known.phase:
+            if known.phase not in self.phases:
+                raise SchemaError(
+                    f"The schema dates no phase `{known.phase}`: name its time column in `phases`."
+                    f"{suggest(known.phase, self.phases)}"
+                )
+            if KnownAt.parse(self.phases[known.phase]).phase:
+                raise SchemaError(f"A phase begins at a time column, `{known.phase}` at a phase.")
+            begins = self.rule(self.phases[known.phase])
+            return replace(begins, offset=begins.offset + known.offset)
+        return replace(known, column=self.time) if known.column == "" else known
 
     def select(self, names: Iterable[str]) -> Self:
         """Return a schema of some columns, in the order given, with their expectations."""
         chosen = tuple(self.column(name) for name in names)
         kept = {column.name for column in chosen}
-        dropped = [name for name in self.names if name not in kept]
+        dropped = set(self.names) - kept
         expectations = (one for one in self.expectations if not one.mentions(dropped))
-        known = tuple(replace(c, known_at=_within(c.known_at, kept)) for c in chosen)
+        known = tuple(replace(c, known_at=self._within(c.known_at, kept)) for c in chosen)
         return replace(
             self,
             columns=known,
             expectations=tuple(expectations),
-            predicted_at=_within(self.predicted_at, kept),
+            predicted_at=self._within(self.predicted_at, kept),
+            phases={k: v for k, v in self.phases.items() if self._within(v, kept)},
         )
 
     def with_column(self, name: str, **changes: Any) -> Self:  # noqa: ANN401 - fields of Column
         """Return a schema with fields of one column changed, or a new column added at the end."""
-        if name not in self.names:
+        if name not in self._at:
             return replace(self, columns=(*self.columns, Column(name, **changes)))
-        changed = replace(self.column(name), **changes)
-        return replace(self, columns=tuple(changed if c.name == name else c for c in self.columns))
+        return self._changed({name: changes})
 
     def with_roles(self, **roles: Iterable[str]) -> Self:
         """Return a schema in which the named columns have further roles, as ``role=[names]``."""
-        schema = self
+        more: dict[str, frozenset[Role]] = {}
         for role, names in roles.items():
             for name in names:
-                old = schema.column(name).roles
-                schema = schema.with_column(name, roles=old | {Role(role)})
-        return schema
+                more[name] = more.get(name, self.column(name).roles) | {Role(role)}
+        return self._changed({name: {"roles": held} for name, held in more.items()})
 
     def with_known_at(self, times: Mapping[str, str]) -> Self:
         """Return a schema with known-at rules set, as ``{column: rule}``."""
-        schema = self
-        for name, known_at in times.items():
-            schema = schema.with_column(schema.column(name).name, known_at=known_at)
-        return schema
+        return self._changed(
+            {self.column(name).name: {"known_at": rule} for name, rule in times.items()}
+        )
 
     def expect(self, name: str, column: str | None = None, **arguments: Any) -> Self:  # noqa: ANN401 - an expectation's own arguments
         """Return a schema with one more expectation; ``mostly`` and ``severity`` are its own.
@@ -290,6 +320,7 @@ class Schema:
             "predicted_at": self.predicted_at,
             "columns": [column.to_json() for column in self.columns],
             "expectations": [expectation.to_json() for expectation in self.expectations],
+            **({"phases": dict(self.phases)} if self.phases else {}),
         }
 
     @classmethod
@@ -309,7 +340,18 @@ class Schema:
             expectations = tuple(Expectation(**e) for e in data.get("expectations", ()))
         except (KeyError, TypeError) as error:
             raise SchemaError(f"This is no schema's JSON: {error}.") from error
-        return cls(columns, expectations, data.get("predicted_at"), data.get("name", ""))
+        return cls(
+            columns,
+            expectations,
+            data.get("predicted_at"),
+            data.get("name", ""),
+            data.get("phases", {}),
+        )
+
+    def _changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Return a schema with fields of some columns changed, by name."""
+        columns = (replace(c, **changes.get(c.name, {})) for c in self.columns)
+        return replace(self, columns=tuple(columns))
 
     def _only(self, role: Role) -> str:
         names = self.having(role)
@@ -320,10 +362,9 @@ class Schema:
             )
         return names[0]
 
-
-def _within(known_at: str | None, kept: set[str]) -> str | None:
-    """Keep a time rule only where the column it stands on is kept."""
-    if known_at is None:
-        return None
-    column = KnownAt.parse(known_at).column
-    return known_at if column is None or column in kept else None
+    def _within(self, known_at: str | None, kept: set[str]) -> str | None:
+        """Keep a time rule only where the column it stands on is kept."""
+        if known_at is None:
+            return None
+        column = self.rule(known_at).column
+        return known_at if column is None or column in kept else None

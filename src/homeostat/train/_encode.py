@@ -15,7 +15,7 @@ from homeostat.train._inputs import as_frame
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "category_code", "category_levels", "may_be_category", "may_be_number"]
 
 _FEW_ROWS = 16  # up to here a dict lookup a value is quicker than a Polars query
 _LARGEST = 1e100  # its square is still a number
@@ -64,8 +64,8 @@ class Encoder:
         levels = {}
         for name, dtype in frame.schema.items():
             if isinstance(dtype, _TEXT) or name in categories:
-                levels[name] = _levels(frame[name], max_levels)
-            elif not _may_be_number(dtype):
+                levels[name] = category_levels(frame[name], max_levels)
+            elif not may_be_number(dtype):
                 raise SchemaError(
                     f"A feature must hold numbers or categories, `{name}` holds {dtype}: "
                     "derive numbers from it, or leave it out of the features."
@@ -111,12 +111,8 @@ class Encoder:
         return codes | {None: len(codes) + 1.0}
 
     def _expression(self, name: str) -> pl.Expr:
-        column, levels = pl.col(name), self.levels.get(name)
-        if levels is None:
-            return column.cast(pl.Float64)
-        known = column.cast(pl.String).cast(pl.Enum(levels), strict=False).to_physical()
-        absent = pl.when(column.is_null()).then(len(levels) + 1.0).otherwise(float(len(levels)))
-        return known.cast(pl.Float64).fill_null(absent).alias(name)
+        levels = self.levels.get(name)
+        return pl.col(name).cast(pl.Float64) if levels is None else category_code(name, levels)
 
     def _encode_few(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         matrix = np.empty((frame.height, len(self.columns)))
@@ -151,16 +147,24 @@ class Encoder:
 
     def _check_type(self, name: str, dtype: pl.DataType) -> None:
         category = name in self.levels
-        if not (_may_be_category(dtype) if category else _may_be_number(dtype)):
+        if not (may_be_category(dtype) if category else may_be_number(dtype)):
             raise SchemaError(
                 f"Column `{name}` held {'categories' if category else 'numbers'} in training, it "
                 f"now holds {dtype}: convert it, or fit the model anew."
             )
 
 
-def _levels(column: pl.Series, most: int) -> tuple[str, ...]:
+def category_code(name: str, levels: Sequence[str]) -> pl.Expr:
+    """Return the code of a category: its place among k levels, k if unseen, k + 1 if null."""
+    column = pl.col(name)
+    known = column.cast(pl.String).cast(pl.Enum(levels), strict=False).to_physical()
+    absent = pl.when(column.is_null()).then(len(levels) + 1.0).otherwise(float(len(levels)))
+    return known.cast(pl.Float64).fill_null(absent).alias(name)
+
+
+def category_levels(column: pl.Series, most: int) -> tuple[str, ...]:
     """Return the most frequent values as text, ties by name, then sorted by name."""
-    if not _may_be_category(column.dtype):
+    if not may_be_category(column.dtype):
         raise SchemaError(
             f"A category must hold text or integers, `{column.name}` holds {column.dtype}."
         )
@@ -169,11 +173,11 @@ def _levels(column: pl.Series, most: int) -> tuple[str, ...]:
     return tuple(sorted(kept.to_list()))
 
 
-def _may_be_category(dtype: pl.DataType) -> bool:
+def may_be_category(dtype: pl.DataType) -> bool:
     return isinstance(dtype, _TEXT) or dtype.is_integer() or dtype in {pl.Boolean, pl.Null}
 
 
-def _may_be_number(dtype: pl.DataType) -> bool:
+def may_be_number(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype in {pl.Boolean, pl.Null}
 
 
