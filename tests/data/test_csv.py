@@ -19,7 +19,7 @@ def rows(data, **how):
 
 
 def rejected(data, **how):
-    return read_csv(data, **how).rejected.rows()
+    return read_csv(data, **how).rejected.select("line", "reason", "text").rows()
 
 
 def test_a_row_with_too_few_or_too_many_fields_is_put_aside_with_line_reason_and_text():
@@ -65,7 +65,8 @@ def test_a_broken_quote_elsewhere_does_not_break_a_field_with_newlines():
 
 
 def test_bytes_that_are_not_utf8_are_put_aside_and_shown_escaped():
-    assert rejected(b"a,b\nx,1\nc\xe9,2\n") == [(3, "not valid UTF-8", "c\\xe9,2")]
+    data = b"a,b\nx,1\nc\xe9,2\n"
+    assert rejected(data, encoding="utf-8") == [(3, "not valid UTF-8", "c\\xe9,2")]
     assert rows(b"a,b\nx,1\nc\xe9,2\n", encoding="latin-1") == [("x", 1), ("cé", 2)]
 
 
@@ -109,7 +110,7 @@ def test_given_types_are_kept_and_what_does_not_fit_is_put_aside():
     data = b"a,b,c\n1,2013-01-01T00:00:00Z,007\nx,2013-01-01T00:00:00Z,8\n3,noon,9\n4,,10\n"
     read = read_csv(data, dtypes={"a": "int", "b": "datetime", "c": pl.String})
     assert read.collect()["c"].to_list() == ["007", "10"]
-    assert [line for line, _, _ in read.rejected.rows()] == [3, 4]
+    assert read.rejected["line"].to_list() == [3, 4]
     assert "'noon' is not a time with its zone" in read.rejected["reason"][1]
 
 
@@ -148,8 +149,8 @@ def test_given_times_keep_the_unit_and_zone_that_were_given():
 
 
 def test_a_header_that_cannot_be_read_is_refused():
-    with pytest.raises(InputError, match="is not UTF-8"):
-        read_csv(b"caf\xe9,b\n1,2\n")
+    with pytest.raises(InputError, match="is not utf-8"):
+        read_csv(b"caf\xe9,b\n1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match="header cannot be read"):
         read_csv(b'a,"b\n1,2\n')
 
@@ -228,3 +229,54 @@ def test_whatever_the_text_no_line_disappears(lines):
     kept = sum(1 + "".join(v or "" for v in row).count("\n") for row in read.collect().rows())
     aside = sum(1 + text.count("\n") for text in read.rejected["text"])
     assert kept + aside == len(lines) + 1
+
+
+def test_a_zero_byte_loses_only_its_line():
+    assert rejected(b"a,b\n1,2\n3,\x004\n5,6\n") == [(3, "a NUL byte", "3,\x004")]
+    with pytest.raises(InputError, match="holds NUL bytes"):
+        read_csv(b"a\x00,b\n1,2\n", encoding="utf-8")
+
+
+def test_days_before_1900_are_days():
+    assert rows(b"d\n1066-10-14\n0001-01-01\n") == [(date(1066, 10, 14),), (date(1, 1, 1),)]
+
+
+def test_a_column_of_nothing_is_there():
+    assert rows(b"a,b\n1,\n2,\n") == [(1, None), (2, None)]
+
+
+def test_ten_thousand_columns_are_read():
+    names = ",".join(f"c{n}" for n in range(10_000))
+    line = ",".join("1" for _ in range(10_000))
+    read = read_csv(f"{names}\n{line}\n{line},1\n".encode())
+    assert read.collect().shape == (1, 10_000)
+    assert read.rejected["line"].to_list() == [3]
+
+
+def test_repeated_names_can_be_numbered_and_a_finding_says_so():
+    read = read_csv(b"a,b,a,a_2,a\n1,2,3,4,5\n6\n", on_repeated_names="number")
+    assert read.collect().row(0, named=True) == {"a": 1, "b": 2, "a_3": 3, "a_2": 4, "a_4": 5}
+    assert read.rejected["line"].to_list() == [3]
+    found = read.findings[-1]
+    assert (found.check, found.verdict) == ("source.repeated_names", Verdict.WARN)
+
+
+def test_lines_that_end_in_a_return_alone_are_lines():
+    assert rows(b"a,b\r1,2\r3,4\r") == [(1, 2), (3, 4)]
+
+
+def test_many_files_are_one_source_and_an_empty_one_is_a_finding(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    for name, data in (("1", b"a,b\n1,x\n"), ("2", b""), ("3", b"b,a\ny,2.5\nz\n")):
+        (tmp_path / "in" / f"{name}.csv").write_bytes(data)
+    (tmp_path / "in" / ".hidden").write_bytes(b"no")
+    for source in ("in", "in/*.csv", sorted(tmp_path.glob("in/*.csv"))):
+        read = read_csv(source)
+        assert read.collect().rows() == [(1.0, "x"), (2.5, "y")]
+        assert read.rejected.select("file", "line").rows() == [("in/3.csv", 3)]
+        assert {one.check for one in read.findings} >= {"source.empty_file", "source.columns"}
+        assert len(read.source.files) == 3
+    assert read_csv("in/*.csv").source.location == "in/*.csv"
+    with pytest.raises(InputError, match="No file is at"):
+        read_csv("in/*.txt")

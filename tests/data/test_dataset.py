@@ -173,3 +173,45 @@ def test_the_digest_is_the_same_in_another_process():
         for seed in ("1", "2")
     }
     assert len(outputs) == 1
+
+
+RUN = """
+import sys
+import polars as pl
+from homeostat.data import from_frame
+exec(open(sys.argv[1]).read())
+rides = from_frame(pl.DataFrame({"km": [1.0, 12.0]}), name="rides")
+made = rides.step("far", step, cache=sys.argv[2])
+print(made.collect().height, len(runs))
+"""
+CODE = """
+LEAST = {least}
+runs = open(sys.argv[1] + ".runs", "a+")
+class Runs:
+    def __len__(self): return len(open(sys.argv[1] + ".runs").read())
+    digest = "notes only"
+    def note(self): open(sys.argv[1] + ".runs", "a").write("x")
+runs = Runs()
+def closing(factor):
+    def far(value): return value * {inner} > LEAST
+    def step(frame):
+        runs.note()
+        return frame.filter(far(pl.col("km") * factor))
+    return step
+step = closing({factor})
+"""
+
+
+def test_across_processes_a_step_runs_again_only_if_what_it_does_changed(tmp_path):
+    def run(**given):
+        (tmp_path / "code.py").write_text(
+            CODE.format(**({"least": 5, "inner": 1, "factor": 1} | given))
+        )
+        command = [sys.executable, "-c", RUN, str(tmp_path / "code.py"), str(tmp_path / "kept")]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return tuple(map(int, done.stdout.split()))
+
+    assert run() == (1, 1)
+    assert run() == (1, 1), "nothing changed, so it is read"
+    assert run(inner=100) == (2, 2), "the code of a function that it calls changed"
+    assert run(factor=9, least=0) == (2, 3), "a constant that it closes over and a global changed"

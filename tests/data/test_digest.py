@@ -140,3 +140,28 @@ def test_what_has_no_content_is_refused():
         of_function(type("C", (), {"__call__": lambda self: 1})())
     with pytest.raises(InputError, match="whose content cannot be read"):
         of_value(object())
+
+
+def test_what_cleaning_code_holds_is_told_by_content():
+    import functools
+    import logging
+    import re
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
+
+    from pydantic import BaseModel
+
+    class Setting(BaseModel):
+        least: int
+
+    for one, other in (
+        (re.compile("a"), re.compile("b")),
+        (re.compile("a"), re.compile("a", re.IGNORECASE)),
+        (Path("a"), Path("b")),
+        (ZoneInfo("UTC"), ZoneInfo("Europe/Vienna")),
+        (range(3), range(4)),
+        (Setting(least=1), Setting(least=2)),
+        (functools.cache(lambda: 1), functools.cache(lambda: 2)),
+    ):
+        assert of_value(one) == of_value(one) != of_value(other)
+    assert of_value(logging.getLogger("a")) == of_value(logging.getLogger("a"))

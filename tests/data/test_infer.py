@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homeostat.core import ColumnType, InputError, Schema, SchemaError, Verdict, worst
-from homeostat.data import check, describe_schema, infer, request_model, validate_requests
+from homeostat.data import infer
+from homeostat.expect import check, describe_schema, request_model, validate_requests
 
 NAN = float("nan")
 FRAME = pl.DataFrame(

@@ -1,7 +1,7 @@
 """Sources other than CSV, and what every source carries."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
 import pyarrow as pa
@@ -58,7 +58,7 @@ def test_json_lines_that_are_no_objects_are_put_aside():
 
 
 def test_json_lines_without_an_object_or_a_file_are_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no JSON object"):
+    with pytest.raises(InputError, match="memory holds no JSON object"):
         read_json_lines(b"")
     with pytest.raises(InputError, match="cannot be read"):
         read_json_lines(tmp_path / "absent.jsonl")
@@ -85,6 +85,12 @@ class OnlyCapsule:
 
 def test_the_arrow_capsule_alone_is_enough():
     assert from_frame(OnlyCapsule(FRAME.to_arrow()), name="x").collect().equals(FRAME)
+
+
+def test_a_relation_of_duckdb_comes_in():
+    duckdb = pytest.importorskip("duckdb")
+    rows = duckdb.sql("SELECT 1 AS a, date '1850-01-01' AS d")
+    assert from_frame(rows, name="x").collect().rows() == [(1, date(1850, 1, 1))]
 
 
 def test_repeated_column_names_are_refused_by_name():

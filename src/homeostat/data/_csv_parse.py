@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -13,15 +14,15 @@ import polars as pl
 from homeostat.core import Finding, InputError, Verdict
 from homeostat.data._csv_records import Records, is_plain, locate, zero_padded
 from homeostat.data._csv_types import PADDED, Retyped, kinds_for, read_as, recognise
-from homeostat.data._dataset import rejected_rows
+from homeostat.data._quarantine import rejected_rows
 
 __all__ = ["CsvText", "Parsed", "parse"]
 
 _FIRST = 1_000
 """Rows whose types Polars tries for all; where one does not hold, all is read as text first."""
 
-Rejection = tuple[int, str]
-"""Index of a record and why it was put aside."""
+Rejection = tuple[int, str | None, str]
+"""Index of a record, the column at fault if it is one, and why it was put aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class CsvText:
     separator: bytes
     names: Sequence[str]
     null_values: Sequence[str]
+    location: str
 
     @property
     def width(self) -> int:
@@ -68,7 +70,9 @@ class Parsed:
     findings: list[Finding]
 
 
-def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> Parsed:
+def parse(
+    text: CsvText, given: Mapping[str, pl.DataType], tolerance: float, encoding: str = "utf-8"
+) -> Parsed:
     """Parse in one go where that is safe, else without the broken records; then type text."""
     records, good = None, text
     rejections: list[Rejection] = []
@@ -76,25 +80,27 @@ def parse(text: CsvText, given: Mapping[str, pl.DataType], tolerance: float) -> 
     frame = _read(text, given, rows) if is_plain(text.data, text.separator, text.width) else None
     if frame is None:
         records = _located(text)
-        good, rejections = _without_broken(text, records)
+        good, rejections = _without_broken(text, records, encoding)
         frame = _read(good, given, records.starts.size - 1 - len(rejections))
     if frame is None:
         raise InputError("The CSV text is ambiguous in its quotes: quote fields as RFC 4180 says.")
     frame, failures, findings = _typed(_with_codes(good, frame, given), given, tolerance)
     if failures:
         records = records or _located(text)
-        broken = [index for index, _ in rejections]
-        kept = np.setdiff1d(np.arange(1, records.starts.size), broken)
-        rejections += [(int(kept[row]), reason) for row, reason in failures.items()]
+        whole = np.ones(records.starts.size, dtype=np.bool_)
+        whole[[0, *(index for index, _, _ in rejections)]] = False
+        kept = np.flatnonzero(whole)
+        rejections += [(int(kept[row]), *failure) for row, failure in failures.items()]
         bad = pl.Series(list(failures), dtype=pl.UInt32)
         frame = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
-    return Parsed(frame, _rejected(text, records, sorted(rejections)), findings)
+    return Parsed(frame, _rejected(text, records, sorted(rejections, key=itemgetter(0))), findings)
 
 
 def _located(text: CsvText) -> Records:
     records = locate(text.data, text.separator)
     if records.fields[0] != text.width:
-        raise InputError(f"The header cannot be read as fields: {records.text(text.data, 0)!r}.")
+        shown = records.text(text.data, 0)[:200]
+        raise InputError(f"The header cannot be read as fields: {shown!r}.")
     return records
 
 
@@ -110,7 +116,9 @@ def _read(text: CsvText, given: Mapping[str, pl.DataType], rows: int) -> pl.Data
     return frame if frame is not None and frame.height == rows else None
 
 
-def _without_broken(text: CsvText, records: Records) -> tuple[CsvText, list[Rejection]]:
+def _without_broken(
+    text: CsvText, records: Records, encoding: str
+) -> tuple[CsvText, list[Rejection]]:
     """Take out the records that cannot be read as fields."""
     width = text.width
     undecodable = np.zeros(records.starts.size, dtype=np.bool_)
@@ -118,19 +126,24 @@ def _without_broken(text: CsvText, records: Records) -> tuple[CsvText, list[Reje
         text.data.decode()
     except UnicodeDecodeError:
         undecodable = records.undecodable(text.data)
-    bad = (records.fields != width) & ~((records.fields == 0) & (width == 1)) | undecodable
+    zeros = records.holding(text.data, 0)
+    bad = (records.fields != width) & ~((records.fields == 0) & (width == 1))
+    bad |= undecodable | zeros
     bad[0] = False
-    rejections = [
-        (int(index), _reason(int(records.fields[index]), width, bool(undecodable[index])))
-        for index in np.flatnonzero(bad)
-    ]
+    rejections: list[Rejection] = []
+    for index in np.flatnonzero(bad):
+        if undecodable[index]:
+            reason = f"not valid {encoding.upper()}"
+        elif zeros[index]:
+            reason = "a NUL byte"
+        else:
+            reason = _reason(int(records.fields[index]), width)
+        rejections.append((int(index), None, reason))
     data = records.keep(text.data, ~bad).removesuffix(b"\n")
-    return CsvText(data, text.separator, text.names, text.null_values), rejections
+    return replace(text, data=data), rejections
 
 
-def _reason(fields: int, width: int, undecodable: bool) -> str:  # noqa: FBT001 - one of three facts
-    if undecodable:
-        return "not valid UTF-8"
+def _reason(fields: int, width: int) -> str:
     if fields < 0:
         return "a quote that is not closed, or not at the edge of a field"
     if fields == 0:
@@ -154,9 +167,9 @@ def _with_codes(
 
 def _typed(
     frame: pl.DataFrame, given: Mapping[str, pl.DataType], tolerance: float
-) -> tuple[pl.DataFrame, dict[int, str], list[Finding]]:
-    """Type the text columns; return the rows that failed with their reason, by row."""
-    failures: dict[int, str] = {}
+) -> tuple[pl.DataFrame, dict[int, tuple[str, str]], list[Finding]]:
+    """Type the text columns; return the rows that failed with column and reason, by row."""
+    failures: dict[int, tuple[str, str]] = {}
     findings: list[Finding] = []
     typed: list[pl.Series] = []
     for name in [name for name, dtype in frame.schema.items() if dtype == pl.String()]:
@@ -172,7 +185,8 @@ def _typed(
         typed.append(read.values if dtype is None else read.values.cast(dtype))
         findings += _zones(column, read)
         for row in read.failed.arg_true():
-            failures.setdefault(row, f"column `{name}`: {column[row]!r} is not {read.kind.noun}")
+            reason = f"column `{name}`: {column[row]!r} is not {read.kind.noun}"
+            failures.setdefault(row, (name, reason))
     return frame.with_columns(typed), failures, findings
 
 
@@ -227,7 +241,8 @@ def _rejected(
         return rejected_rows()
     return rejected_rows(
         [
-            (int(records.lines[index]), reason, records.text(text.data, index))
-            for index, reason in rejections
-        ]
+            (int(records.lines[index]), column, reason, records.text(text.data, index))
+            for index, column, reason in rejections
+        ],
+        file=text.location,
     )

@@ -17,6 +17,9 @@ _NEWLINE, _RETURN, _QUOTE = b"\n"[0], b"\r"[0], b'"'[0]
 _LONGEST_FIELD = 1_000
 """Lines that one quoted field may span where quotes elsewhere in the file are broken."""
 
+_IN_CACHE = 1 << 18
+"""Bytes that are compared at once, few enough to stay in the processor's cache."""
+
 Bytes = NDArray[np.uint8]
 Positions = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -54,6 +57,14 @@ class Records:
                 bad[index] = True
         return bad
 
+    def holding(self, data: bytes, byte: int) -> Mask:
+        """Say which records hold a byte."""
+        held = np.zeros(self.starts.size, dtype=np.bool_)
+        if byte in data:
+            places = np.flatnonzero(np.frombuffer(data, np.uint8) == byte)
+            held[np.searchsorted(self.starts, places, side="right") - 1] = True
+        return held
+
     def keep(self, data: bytes, kept: Mask) -> bytes:
         """Return the file's bytes with only the kept records in it."""
         after = np.append(self.starts[1:], len(data))
@@ -66,7 +77,7 @@ def is_plain(data: bytes, separator: bytes, width: int) -> bool:
 
     Without quotes, counting separators settles it. O(bytes), no memory.
     """
-    if b'"' in data:
+    if b'"' in data or b"\0" in data:
         return False
     rows = data.count(b"\n") + 1
     return data.count(separator) == rows * (width - 1)
@@ -117,6 +128,8 @@ class _Marks:
 
 
 def _outside(quotes: Positions, positions: Positions) -> Mask:
+    if not quotes.size:
+        return np.ones(positions.size, np.bool_)
     outside: Mask = np.searchsorted(quotes, positions) % 2 == 0
     return outside
 
@@ -168,6 +181,10 @@ def _fields(piece: Bytes, separator: int) -> int:
 def zero_padded(data: bytes, separator: bytes) -> bool:
     """Say whether some field may be a number with leading zeros, such as ``007``."""
     buffer = np.frombuffer(data, np.uint8)
-    before, zero, after = buffer[:-2], buffer[1:-1] == b"0"[0], buffer[2:]
-    edge = (before == separator[0]) | (before == _NEWLINE) | (before == _QUOTE)
-    return bool((zero & edge & (after - np.uint8(48) < 10)).any())
+    for start in range(0, buffer.size, _IN_CACHE):
+        piece = buffer[start : start + _IN_CACHE + 2]
+        before, zero, after = piece[:-2], piece[1:-1] == b"0"[0], piece[2:]
+        edge = (before == separator[0]) | (before == _NEWLINE) | (before == _QUOTE)
+        if (zero & edge & (after - np.uint8(48) < 10)).any():
+            return True
+    return False

@@ -82,8 +82,16 @@ def read_as(column: pl.Series, kinds: Sequence[Kind]) -> Retyped:
         column: Strings and nulls.
         kinds: The ways to try, at least one; the first of equals is taken.
     """
+    first = _read(column, kinds[0])
+    failing = column.filter(first.failed)
+    if len(kinds) == 1 or not failing.len() or min(_failures(failing, kinds)) == failing.len():
+        return first
     counts = _failures(column, kinds)
-    kind = kinds[counts.index(min(counts))]
+    best = counts.index(min(counts))
+    return first if best == 0 else _read(column, kinds[best])
+
+
+def _read(column: pl.Series, kind: Kind) -> Retyped:
     values = column.to_frame().select(kind.read(pl.col(column.name))).to_series()
     return Retyped(values.alias(column.name), values.is_null() & column.is_not_null(), kind)
 

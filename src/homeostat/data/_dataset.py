@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Concatenate, ParamSpec
@@ -12,17 +12,28 @@ import polars as pl
 
 from homeostat.core import Finding, InputError, Json
 from homeostat.data import _cache, _digest
+from homeostat.data._cache import Made
+from homeostat.data._column_lineage import ColumnLineage, lineage_of_column
+from homeostat.data._quarantine import rejected_rows
 
-__all__ = ["Dataset", "SourceInfo", "Step", "StepResult", "rejected_rows"]
+__all__ = ["Dataset", "SourceFile", "SourceInfo", "Step", "StepResult"]
 
-StepResult = pl.LazyFrame | pl.DataFrame | tuple[pl.LazyFrame | pl.DataFrame, Sequence[Finding]]
+StepResult = (
+    pl.LazyFrame
+    | pl.DataFrame
+    | tuple[pl.LazyFrame | pl.DataFrame, Sequence[Finding]]
+    | tuple[pl.LazyFrame | pl.DataFrame, Sequence[Finding], pl.DataFrame]
+)
 Arguments = ParamSpec("Arguments")
 
 
-def rejected_rows(rows: Sequence[tuple[int, str, str]] = ()) -> pl.DataFrame:
-    """Return rows that could not be read as a frame of line, reason and text."""
-    schema = {"line": pl.Int64, "reason": pl.String, "text": pl.String}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One of the files of a source: where it is, its SHA-256, what its store calls its version."""
+
+    location: str
+    sha256: str
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +42,16 @@ class SourceInfo:
 
     Args:
         name: What people call the source.
-        location: Path relative to the working folder, or ``"memory"``.
-        sha256: Of the file's bytes, or of the frame's content where there is no file.
+        location: Path relative to the working folder, an address without user, password and
+            query, or ``"memory"``.
+        sha256: Of the file's bytes; of several, of their checksums in order; of the rows where
+            there is no file.
         rows: How many were taken.
         rejected: How many were put aside, with a reason each.
+        query: What was asked of a database; else empty.
+        version: What the store calls this version of it (its ETag), or the fingerprint of the
+            database; empty where there is none.
+        files: The files it is made of, where there are several.
     """
 
     name: str
@@ -42,10 +59,14 @@ class SourceInfo:
     sha256: str
     rows: int
     rejected: int = 0
+    query: str = ""
+    version: str = ""
+    files: tuple[SourceFile, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """Return the source as a plain JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """Return the source as a plain JSON object; what it has not is left out."""
+        told = asdict(self)
+        return {name: told[name] for name in told if told[name] not in ("", ())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +93,8 @@ class Step:
 class Dataset:
     """A frame with its lineage: a source, or a step over other datasets.
 
-    Nothing runs until :meth:`lazy` or :meth:`collect`. Make one with `read_csv`, `read_parquet`,
-    `read_json_lines` or `from_frame`, and go on with :meth:`step`.
+    Nothing runs until :meth:`lazy` or :meth:`collect`. Make one with `read_csv`, `read_json_lines`,
+    `read_parquet`, `read_arrow`, `read_sql` or `from_frame`, and go on with :meth:`step`.
 
     Args:
         name: What people call it.
@@ -81,7 +102,6 @@ class Dataset:
         source: Where its rows came from; None for the result of a step.
         transform: The step that makes it; None for a source.
         inputs: What the step is applied to, in order.
-        rejected: Rows of a source that could not be read: line, reason, text.
         cache: Folder in which results of steps are kept; None keeps none.
     """
 
@@ -90,9 +110,8 @@ class Dataset:
     source: SourceInfo | None = None
     transform: Step | None = None
     inputs: tuple[Dataset, ...] = ()
-    rejected: pl.DataFrame = field(default_factory=rejected_rows, repr=False)
     cache: Path | None = field(default=None, repr=False)
-    _content: tuple[pl.LazyFrame, tuple[Finding, ...]] | None = field(default=None, repr=False)
+    _content: Made | None = field(default=None, repr=False)
 
     def step(
         self,
@@ -112,8 +131,8 @@ class Dataset:
         Args:
             name: Name of the result.
             function: Takes this dataset's LazyFrame, then those of ``others``, then
-                ``arguments`` by name; returns a LazyFrame or DataFrame, or a pair of that and
-                findings.
+                ``arguments`` by name; returns a LazyFrame or DataFrame, or a tuple of that, of
+                findings, and of rows it put aside where it did.
             others: Further inputs.
             cache: Folder for results from here on; None keeps this dataset's.
             arguments: Passed on by name.
@@ -141,7 +160,7 @@ class Dataset:
 
     def lazy(self) -> pl.LazyFrame:
         """Return the content as a LazyFrame; with a cache, steps so far are run or read."""
-        return self._made[0]
+        return self._made.frame
 
     def collect(self) -> pl.DataFrame:
         """Return the content as a DataFrame."""
@@ -156,9 +175,23 @@ class Dataset:
     def findings(self) -> tuple[Finding, ...]:
         """What reading and the steps so far found, the sources' first."""
         found: list[Finding] = []
-        for one in (*(inner.findings for inner in self.inputs), self._made[1]):
+        for one in (*(inner.findings for inner in self.inputs), self._made.findings):
             found += [each for each in one if each not in found]
         return tuple(found)
+
+    @property
+    def rejected(self) -> pl.DataFrame:
+        """Rows that this source or step put aside: file, line or row, column, reason, raw text."""
+        return self._made.rejected
+
+    @property
+    def quarantine(self) -> pl.DataFrame:
+        """All rows put aside on the way from the sources to here, with who did it in ``by``."""
+        parts = [
+            one.rejected.select(pl.lit(one.name).alias("by"), pl.all())
+            for one in {one.digest: one for one in _upstream(self)}.values()
+        ]
+        return pl.concat(parts)
 
     @property
     def sources(self) -> tuple[SourceInfo, ...]:
@@ -168,17 +201,12 @@ class Dataset:
         return tuple(dict.fromkeys(found for one in self.inputs for found in one.sources))
 
     @cached_property
-    def _made(self) -> tuple[pl.LazyFrame, tuple[Finding, ...]]:
+    def _made(self) -> Made:
         if self._content is not None:
             return self._content
-        if self.cache is None:
-            return self._run()
-        path = self.cache / f"{self.digest}.parquet"
-        if not path.exists():
-            _cache.write(path, *self._run())
-        return _cache.read(path)
+        return _cache.kept(self.cache, self.digest, self._run)
 
-    def _run(self) -> tuple[pl.LazyFrame, tuple[Finding, ...]]:
+    def _run(self) -> Made:
         if self.transform is None:
             raise InputError(
                 f"Dataset `{self.name}` has neither content nor a step: make it with read_csv, "
@@ -186,13 +214,13 @@ class Dataset:
             )
         frames = (one.lazy() for one in self.inputs)
         made = self.transform.function(*frames, **self.transform.arguments)
-        frame, findings = made if isinstance(made, tuple) else (made, [])
+        frame, findings, *aside = made if isinstance(made, tuple) else (made, ())
         if not isinstance(frame, (pl.LazyFrame, pl.DataFrame)):
             raise InputError(
                 f"Step `{self.name}` must return a LazyFrame or DataFrame, got "
                 f"{type(frame).__name__}."
             )
-        return frame.lazy(), tuple(findings)
+        return Made(frame.lazy(), tuple(findings), aside[0] if aside else rejected_rows())
 
     def lineage(self) -> str:
         """Return the path back to the sources, as a tree with digests.
@@ -213,13 +241,37 @@ class Dataset:
             lines.extend(f"{'  ' if last else '│ '} {line}" for line in rest)
         return "\n".join(lines)
 
+    def column_lineage(self, column: str) -> ColumnLineage:
+        """Return where a column comes from: the columns of the sources and the steps between.
+
+        Each step is asked through its plan, over inputs without rows. A step that collects its
+        input, or runs Python over whole frames, cannot be seen into: there the answer says so.
+
+        Raises:
+            SchemaError: If there is no such column.
+
+        Example:
+            >>> from homeostat.data import from_frame
+            >>> rides = from_frame(pl.DataFrame({"m": [900], "s": [60], "id": [1]}), name="rides")
+            >>> query = "SELECT id, m / s AS v FROM self"
+            >>> timed = rides.step("timed", pl.LazyFrame.sql, query=query)
+            >>> timed.column_lineage("v").sources
+            (('rides', 'm'), ('rides', 's'))
+        """
+        return lineage_of_column(self, column)
+
+    @property
+    def step_text(self) -> str:
+        """The step that makes it, as a call; empty for a source."""
+        return "" if self.transform is None else _call(self.transform)
+
     def _line(self) -> str:
         if self.source is not None:
             info = self.source
-            about = f"{info.location}, {info.rows:,} rows, {info.rejected:,} rejected"
+            many = f" ({len(info.files):,} files)" if info.files else ""
+            about = f"{info.location}{many}, {info.rows:,} rows, {info.rejected:,} rejected"
             return f"{self.name}  {about}  sha256 {info.sha256[:12]}"
-        about = "" if self.transform is None else _call(self.transform)
-        return f"{self.name}  {about}  {self.digest[:12]}"
+        return f"{self.name}  {self.step_text}  {self.digest[:12]}"
 
     def lineage_json(self) -> dict[str, Json]:
         """Return the path back to the sources as a plain JSON object."""
@@ -227,9 +279,16 @@ class Dataset:
             "name": self.name,
             "digest": self.digest,
             "source": None if self.source is None else self.source.to_json(),
-            "step": None if self.transform is None else _call(self.transform),
+            "step": self.step_text or None,
             "inputs": [one.lineage_json() for one in self.inputs],
         }
+
+
+def _upstream(dataset: Dataset) -> Iterator[Dataset]:
+    """Yield what a dataset is made of and itself, the sources first."""
+    for one in dataset.inputs:
+        yield from _upstream(one)
+    yield dataset
 
 
 def _call(step: Step) -> str:

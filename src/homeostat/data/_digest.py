@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from logging import Logger
+from pathlib import Path, PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -75,7 +78,7 @@ def of_value(value: object, where: str = "argument") -> str:
     Raises:
         InputError: If the value has no content that can be read, such as an open file.
     """
-    if value is None or isinstance(value, _PLAIN):
+    if value is None or value is Ellipsis or isinstance(value, _PLAIN):
         return combine(type(value).__name__, repr(value))
     if isinstance(value, Enum):
         return combine("enum", type(value).__qualname__, value.name)
@@ -96,6 +99,9 @@ def _of_object(value: object, where: str) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         content = {field.name: getattr(value, field.name) for field in fields(value)}
         return combine(type(value).__qualname__, of_value(content, where))
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):  # a model of pydantic
+        return combine(_of_class(type(value)), of_value(dump(), where))
     for kinds, parts in _CONTENT:
         if isinstance(value, kinds):
             return combine(type(value).__name__, *parts(value))
@@ -135,6 +141,9 @@ def _of_callable(function: Callable[..., Any], where: str, seen: set[int]) -> st
             return combine("function", *_parts_of(function, where, seen))
         case type():
             return _of_class(function)
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None:  # what functools.cache makes, say
+        return combine("wrapped", type(function).__name__, _of_callable(wrapped, where, seen))
     raise InputError(
         f"{where} must be a function, a method or a partial, got {type(function).__name__}."
     )
@@ -244,6 +253,9 @@ _CONTENT: tuple[tuple[Any, Callable[[Any], tuple[str | bytes, ...]]], ...] = (
     ((np.ndarray, np.generic), _of_array),
     ((pl.DataType, pl.datatypes.DataTypeClass), lambda value: (repr(value),)),
     (type, lambda value: (_owner(value.__module__), value.__qualname__)),
+    (Logger, lambda value: (value.name,)),  # what is told of a step changes none of its rows
+    (re.Pattern, lambda value: (of_value(value.pattern), str(value.flags))),
+    ((PurePath, UUID, range, slice, tzinfo), lambda value: (repr(value),)),
     (ModuleType, lambda value: (_owner(value.__name__), value.__name__)),
 )
 """How to read what is in a value, by its type; the first that fits."""

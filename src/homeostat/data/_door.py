@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, cast, runtime_checkable
@@ -39,8 +40,8 @@ def repeated_names(frame: Frame) -> list[str]:
         names = getattr(frame, "columns", None)
     if not isinstance(names, Iterable):
         return []
-    seen = [str(name) for name in names]
-    return sorted({name for name in seen if seen.count(name) > 1})
+    seen = Counter(str(name) for name in names)
+    return sorted(name for name, count in seen.items() if count > 1)
 
 
 def mixed_zones(frame: Frame) -> dict[str, list[str]]:

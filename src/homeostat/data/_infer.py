@@ -13,7 +13,7 @@ from homeostat.core import Column, ColumnType, Expectation, InputError, Role, Sc
 from homeostat.data._door import Frame, as_lazy
 from homeostat.data._types import column_type
 
-__all__ = ["infer"]
+__all__ = ["infer", "widened"]
 
 _REPEATED = 2.0
 _LARGEST = sys.float_info.max
@@ -114,12 +114,12 @@ def _ranges(
             continue
         if column.type is ColumnType.FLOAT and seen[f"inf {name}"]:
             continue
-        low, high = _widened(seen[f"min {name}"], seen[f"max {name}"], slack)  # type: ignore[arg-type]
+        low, high = widened(seen[f"min {name}"], seen[f"max {name}"], slack)  # type: ignore[arg-type]
         arguments = {"min_value": low, "max_value": high}
         yield Expectation("expect_column_values_to_be_between", name, arguments, severity="warn")
 
 
-def _widened(low: float, high: float, slack: float) -> tuple[float, float]:
+def widened(low: float, high: float, slack: float) -> tuple[float, float]:
     """Widen a range; whole numbers stay whole, and what was not negative stays so."""
     more = (high - low) * slack or abs(low) * slack or 1.0
     least = 0 if low >= 0 else -_LARGEST

@@ -25,6 +25,7 @@ __all__ = ["ColumnProfile"]
 
 _TEXT_ROOM = 1024
 _NUMBER_ROOM = 512
+_WIDE = 2**1000
 
 
 def _no_bins() -> NDArray[np.int64]:
@@ -216,7 +217,10 @@ class ColumnProfile:
         if not self._numeric:
             return None
         mean = self.sum / self.present
-        return math.sqrt(max(float(self.squares / self.present - mean * mean), 0.0))
+        variance = self.squares / self.present - mean * mean
+        if variance > _WIDE:  # beyond float64, though its root is not
+            return float(math.isqrt(int(variance)))
+        return math.sqrt(max(float(variance), 0.0))
 
     @property
     def _numeric(self) -> bool:

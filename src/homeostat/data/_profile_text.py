@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from homeostat.data._profile import Profile
 from homeostat.data._profile_column import ColumnProfile
+from homeostat.data._profile_words import value as in_words
 
 __all__ = ["describe"]
 
@@ -76,7 +77,10 @@ def _shown(value: float | str | None, type_: str) -> str:
     if value is None:
         return "-"
     if type_ in {"date", "datetime"} and not isinstance(value, str):
-        moment = _EPOCH + timedelta(microseconds=int(value))
+        try:
+            moment = _EPOCH + timedelta(microseconds=int(value))
+        except OverflowError:  # beyond the years of Python's calendar
+            return in_words(value, type_)
         return f"{moment:%Y-%m-%d}" if type_ == "date" else f"{moment:%Y-%m-%dT%H:%M:%S}"
     return _cut(value) if isinstance(value, str) else f"{value:.4g}"
 

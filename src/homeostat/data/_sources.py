@@ -1,34 +1,63 @@
-"""Sources: where rows enter, each with its name, location, checksum and counts."""
+"""Sources: what every reader makes of what it read, and frames in memory."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from homeostat.core import Finding, InputError, Verdict
-from homeostat.data import _digest
-from homeostat.data._dataset import Dataset, SourceInfo, rejected_rows
+from homeostat.data import _cache, _digest
+from homeostat.data._cache import Made
+from homeostat.data._dataset import Dataset, SourceFile, SourceInfo
 from homeostat.data._door import Frame, as_frame, mixed_zones
+from homeostat.data._files import Loaded
+from homeostat.data._quarantine import Dtype, OnBadRows, declared, hold, refuse
 
-__all__ = ["OnBadRows", "from_frame", "made_of", "read_json_lines", "read_parquet"]
-
-OnBadRows = Literal["quarantine", "refuse"]
+__all__ = ["Origin", "Piece", "from_frame", "made_of", "origin_of", "together"]
 
 
-def from_frame(frame: Frame, *, name: str) -> Dataset:
-    """Make a dataset of a frame in memory: Polars, pandas, PyArrow, or any Arrow PyCapsule.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one file came to."""
+
+    frame: pl.DataFrame | pl.LazyFrame
+    rejected: pl.DataFrame
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a source's rows are from, before they are counted; see `SourceInfo`."""
+
+    name: str
+    location: str
+    sha256: str
+    query: str = ""
+    version: str = ""
+    files: tuple[SourceFile, ...] = ()
+
+
+def from_frame(
+    frame: Frame,
+    *,
+    name: str,
+    dtypes: Mapping[str, Dtype] | None = None,
+    on_bad_rows: OnBadRows = "quarantine",
+) -> Dataset:
+    """Make a dataset of a frame in memory: Polars, pandas, PyArrow, DuckDB, any Arrow PyCapsule.
 
     Args:
         frame: The rows.
         name: What to call them.
+        dtypes: Types by column; a row with a value outside its type is put aside.
+        on_bad_rows: ``"quarantine"``, or ``"refuse"`` to raise at the first.
 
     Raises:
+        InputError: If it is no frame, or has bad rows to refuse.
         SchemaError: If column names repeat or a column mixes types.
 
     Example:
@@ -37,9 +66,15 @@ def from_frame(frame: Frame, *, name: str) -> Dataset:
     """
     zones = mixed_zones(frame)
     content = as_frame(frame)
-    findings = [_mixed(column, found) for column, found in zones.items()]
-    digest = _digest.of_frame(content)
-    return made_of(content, name=name, location="memory", sha256=digest, findings=findings)
+    held = hold(content, declared(dtypes, content.columns, name), file="memory")
+    if on_bad_rows == "refuse":
+        refuse(held.rejected)
+    findings = tuple(_mixed(column, found) for column, found in zones.items())
+    return made_of(
+        Origin(name=name, location="memory", sha256=_digest.of_frame(content)),
+        lambda: Piece(held.frame, held.rejected, findings),
+        reading=("frame", dtypes) if dtypes else (),
+    )
 
 
 def _mixed(column: str, zones: list[str]) -> Finding:
@@ -55,142 +90,117 @@ def _mixed(column: str, zones: list[str]) -> Finding:
     )
 
 
-def read_parquet(path: str | Path, *, name: str = "") -> Dataset:
-    """Read a Parquet file; its content stays on disk until it is asked for.
-
-    Raises:
-        InputError: If there is no such file or it is no Parquet.
-
-    Example:
-        >>> read_parquet("absent.parquet")
-        Traceback (most recent call last):
-        homeostat.core._errors.InputError: absent.parquet cannot be read: [Errno 2] No such \
-file or directory: 'absent.parquet'.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        frame = pl.scan_parquet(path)
-        rows = frame.select(pl.len()).collect().item()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from error
-    return made_of(
-        frame, name=name or path.stem, location=location_of(path), sha256=digest, rows=rows
-    )
-
-
-def read_json_lines(
-    source: str | Path | bytes,
-    *,
-    name: str = "",
-    dtypes: Mapping[str, pl.DataType] | None = None,
-    on_bad_rows: OnBadRows = "quarantine",
-) -> Dataset:
-    r"""Read one JSON object a line; lines that are none are put aside, not dropped.
-
-    Args:
-        source: A path or the bytes of a file.
-        name: What to call it; the file's stem by default.
-        dtypes: Types by column, where they are not to be inferred over the whole file.
-        on_bad_rows: ``"quarantine"``, or ``"refuse"`` to raise at the first.
-
-    Raises:
-        InputError: If there is no such file, no line of it is an object, a value does not fit
-            its column, or there are bad rows to refuse.
-
-    Example:
-        >>> read = read_json_lines(b'{"a": 1}\n{"a": \n', name="events")
-        >>> read.collect().rows(), read.rejected.rows()
-        ([(1,)], [(2, 'not a JSON object', '{"a": ')])
-    """
-    raw, location = _bytes_of(source)
-    lines = raw.removeprefix(b"\xef\xbb\xbf").splitlines()
-    bad = [number for number, line in enumerate(lines, 1) if line.strip() and not _is_object(line)]
-    rejected = rejected_rows(
-        [(n, "not a JSON object", lines[n - 1].decode(errors="backslashreplace")) for n in bad]
-    )
-    if on_bad_rows == "refuse":
-        refuse(rejected, location)
-    aside = set(bad)
-    good = [line for number, line in enumerate(lines, 1) if line.strip() and number not in aside]
-    if not good:
-        raise InputError(f"{location} holds no JSON object: one is expected on each line.")
-    try:
-        frame = pl.read_ndjson(
-            io.BytesIO(b"\n".join(good)), infer_schema_length=None, schema_overrides=dtypes
+def origin_of(files: Sequence[Loaded], *, name: str, asked: object) -> Origin:
+    """Return where files are from; several are one source, known by all of them."""
+    if len(files) == 1:
+        (one,) = files
+        return Origin(
+            name=name or one.stem, location=one.location, sha256=one.sha256, version=one.etag
         )
+    folder = _common(files)
+    pattern = Path(asked).name if isinstance(asked, (str, Path)) and "*" in Path(asked).name else ""
+    return Origin(
+        name=name or Path(folder).name or files[0].stem,
+        location=f"{folder}/{pattern}" if pattern else folder,
+        sha256=_digest.combine(*(f"{one.location}\0{one.sha256}" for one in files)),
+        files=tuple(SourceFile(one.location, one.sha256, one.etag) for one in files),
+    )
+
+
+def _common(files: Sequence[Loaded]) -> str:
+    """Return the folder that all the files are in."""
+    parts = [one.location.split("/")[:-1] for one in files]
+    shared = []
+    for level in zip(*parts, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared.append(level[0])
+    return "/".join(shared) or "."
+
+
+def together(pieces: Sequence[tuple[str, Piece]]) -> Piece:
+    """Put the rows of several files under each other, by name, and say where they differ."""
+    if len(pieces) == 1:
+        return pieces[0][1]
+    frames = [piece.frame.lazy() for _, piece in pieces]
+    try:
+        whole = pl.concat(frames, how="diagonal_relaxed")
+        whole.collect_schema()
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{location} cannot be read as columns: {error}.") from error
-    return made_of(
-        frame,
-        name=name or Path(location).stem,
-        location=location,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        rejected=rejected,
-        reading=("json lines", dtypes or {}),
+        raise InputError(f"The files cannot be put together: {error}. Pass `dtypes`.") from error
+    findings = [found for _, piece in pieces for found in piece.findings]
+    findings += _differences(
+        [(at, frame.collect_schema()) for (at, _), frame in zip(pieces, frames, strict=True)]
     )
+    rejected = pl.concat([piece.rejected for _, piece in pieces])
+    return Piece(whole, rejected, tuple(findings))
 
 
-def _is_object(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _bytes_of(source: str | Path | bytes) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
-        return source, "memory"
-    try:
-        return Path(source).read_bytes(), location_of(Path(source))
-    except OSError as error:
-        raise InputError(f"{source} cannot be read: {error}.") from error
-
-
-def location_of(path: Path) -> str:
-    """Return a path relative to the working folder; of one outside it, only the name."""
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return path.name
-
-
-def refuse(rejected: pl.DataFrame, location: str) -> None:
-    """Raise for the first of the rejected rows, if there is one."""
-    if rejected.height:
-        line, reason, _ = rejected.row(0)
-        raise InputError(
-            f"Line {line} of {location}: {reason}; {rejected.height:,} rows cannot be read. "
-            'Mend the file or pass on_bad_rows="quarantine".'
+def _differences(schemas: Sequence[tuple[str, pl.Schema]]) -> list[Finding]:
+    """Report columns that are missing from some of the files, or of another type in some."""
+    seen: dict[str, Counter[str]] = {}
+    for _, schema in schemas:
+        for column, dtype in schema.items():
+            seen.setdefault(column, Counter())[str(dtype)] += 1
+    findings = []
+    for column, dtypes in seen.items():
+        if len(dtypes) == 1 and dtypes.total() == len(schemas):
+            continue
+        lacking = [at for at, schema in schemas if column not in schema]
+        kinds = ", ".join(f"{dtype} in {count}" for dtype, count in dtypes.items())
+        absent = f"; {len(lacking)} lack it, such as {lacking[0]}" if lacking else ""
+        findings.append(
+            Finding(
+                check="source.columns",
+                subject=column,
+                verdict=Verdict.WARN,
+                summary=f"Column `{column}` differs between {len(schemas)} files: {kinds}{absent}.",
+                statistic=len(dtypes) + bool(lacking),
+                threshold=1,
+                evidence={"dtypes": dict(dtypes), "lacking": lacking[:5]},
+            )
         )
+    return findings
 
 
 def made_of(
-    frame: pl.DataFrame | pl.LazyFrame,
+    origin: Origin,
+    read: Callable[[], Piece],
     *,
-    name: str,
-    location: str,
-    sha256: str,
-    rows: int | None = None,
-    rejected: pl.DataFrame | None = None,
-    findings: list[Finding] | None = None,
     reading: tuple[object, ...] = (),
+    cache: str | Path | None = None,
+    keep: bool = True,
 ) -> Dataset:
-    """Wrap what a reader read; ``reading`` is how, where that decides what comes out."""
-    rejected = rejected_rows() if rejected is None else rejected
-    if isinstance(frame, pl.DataFrame):
-        rows = frame.height
+    """Return a source as a dataset.
+
+    Args:
+        origin: Where its rows are from.
+        read: Reads them; not called if a cache folder holds the same content, read alike.
+        reading: How it is read, where that decides what comes out.
+        cache: Folder for what was read, and for steps from here on.
+        keep: Whether what was read is worth a copy in the cache.
+    """
+
+    def make() -> Made:
+        piece = read()
+        return Made(piece.frame.lazy(), piece.findings, piece.rejected)
+
+    folder = None if cache is None else Path(cache)
+    digest = _digest.combine("source", origin.sha256, _digest.of_value(reading))
+    made = _cache.kept(folder if keep else None, digest, make)
     info = SourceInfo(
-        name=name, location=location, sha256=sha256, rows=rows or 0, rejected=rejected.height
+        name=origin.name,
+        location=origin.location,
+        sha256=origin.sha256,
+        rows=made.frame.select(pl.len()).collect().item(),
+        rejected=made.rejected.height,
+        query=origin.query,
+        version=origin.version,
+        files=origin.files,
     )
-    return Dataset(
-        name=name,
-        digest=_digest.combine("source", sha256, _digest.of_value(reading)),
-        source=info,
-        rejected=rejected,
-        _content=(frame.lazy(), (_taken(info, rejected), *(findings or ()))),
-    )
+    findings = (_taken(info, made.rejected), *made.findings)
+    content = Made(made.frame, findings, made.rejected)
+    return Dataset(name=origin.name, digest=digest, source=info, cache=folder, _content=content)
 
 
 def _taken(info: SourceInfo, rejected: pl.DataFrame) -> Finding:
@@ -203,7 +213,8 @@ def _taken(info: SourceInfo, rejected: pl.DataFrame) -> Finding:
         verdict = Verdict.WARN if info.rejected else Verdict.OK
         fact = f"`{info.name}` has {info.rows:,} rows"
     aside = f"; {info.rejected:,} more ({share:.2%}) could not be read" if info.rejected else ""
-    examples = [f"line {line}: {reason}" for line, reason, _ in rejected.head(5).rows()]
+    examples = [f"line {line}: {reason}" for _, line, _, reason, _ in rejected.head(5).rows()]
+    columns = rejected["column"].value_counts(sort=True).head(20).rows() if info.rejected else []
     return Finding(
         check="source.rows",
         subject=info.name,
@@ -211,5 +222,9 @@ def _taken(info: SourceInfo, rejected: pl.DataFrame) -> Finding:
         summary=f"{fact}{aside}{', such as ' + examples[0] if examples else ''}.",
         statistic=share,
         threshold=0.0,
-        evidence={"source": info.to_json(), "examples": examples},
+        evidence={
+            "source": info.to_json(),
+            "examples": examples,
+            "rejected_by_column": {name or "whole row": count for name, count in columns},
+        },
     )

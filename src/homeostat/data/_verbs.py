@@ -7,9 +7,11 @@ from typing import Literal
 
 import polars as pl
 
-from homeostat.core import Finding, SchemaError, Verdict, suggest
+from homeostat.core import Finding, InputError, SchemaError, Verdict, suggest
+from homeostat.data._column_lineage import traced_as
+from homeostat.data._quarantine import as_text, rejected_rows
 
-__all__ = ["deduplicate", "left_join"]
+__all__ = ["deduplicate", "left_join", "quarantine"]
 
 _MATCHED = "homeostat matched"
 _EXAMPLES = 5
@@ -140,3 +142,81 @@ def _refuse_repeated(partners: pl.DataFrame, keys: list[str]) -> None:
             f"A left join must not multiply rows: {repeated.height:,} keys occur more than once on "
             f"the right, such as {repeated.row(0, named=True)}. Aggregate or deduplicate it first."
         )
+
+
+def quarantine(
+    frame: pl.LazyFrame, *, keep: pl.Expr, reason: str
+) -> tuple[pl.LazyFrame, list[Finding], pl.DataFrame]:
+    """Keep the rows for which a condition holds; the others are put aside with a reason.
+
+    Used as a step, the rows put aside are the dataset's ``rejected``, kept with it in the cache.
+
+    Args:
+        frame: The rows.
+        keep: What must hold; where it is null, it does not.
+        reason: Why the others are put aside, such as ``"a delay of more than a day"``.
+
+    Raises:
+        InputError: If the condition is not one truth value a row.
+
+    Example:
+        >>> rides = pl.LazyFrame({"km": [1, -2]})
+        >>> kept, (found,), aside = quarantine(rides, keep=pl.col("km") > 0, reason="no length")
+        >>> found.summary, aside.row(0)
+        ('1 of 2 rows (50.00%) put aside: no length.', ('', 2, None, 'no length', '{"km":-2}'))
+    """
+    rows = frame.collect()
+    held = rows.select(keep.alias(_MATCHED)).to_series().fill_null(value=False)
+    if held.dtype != pl.Boolean or held.len() != rows.height:
+        raise InputError(
+            f"`keep` is one truth value a row, got {held.len():,} of {held.dtype} for "
+            f"{rows.height:,} rows."
+        )
+    bad = rows.filter(~held)
+    lines = (~held).arg_true().cast(pl.Int64) + 1
+    aside = rejected_rows(
+        [(line, None, reason, text) for line, text in zip(lines, as_text(bad), strict=True)]
+    )
+    share = bad.height / rows.height if rows.height else 0.0
+    verdict = Verdict.WARN if bad.height else Verdict.OK
+    found = Finding(
+        check="step.quarantine",
+        subject=reason,
+        verdict=verdict if rows.height else Verdict.UNKNOWN,
+        summary=f"{bad.height:,} of {rows.height:,} rows ({share:.2%}) put aside: {reason}.",
+        statistic=share,
+        threshold=0.0,
+        evidence={
+            "rows": rows.height,
+            "rejected": bad.height,
+            "examples": aside["text"].head(_EXAMPLES).to_list(),
+        },
+    )
+    return rows.filter(held).lazy(), [found], aside
+
+
+def _joined(
+    left: pl.LazyFrame, right: pl.LazyFrame, *, on: Keys, max_unmatched: float = 0.05
+) -> pl.LazyFrame:
+    del max_unmatched  # it decides a verdict, no row
+    keys = _keys(on)
+    return left.join(right, left_on=list(keys), right_on=list(keys.values()), how="left")
+
+
+def _unique(
+    frame: pl.LazyFrame,
+    *,
+    by: Sequence[str] | None = None,
+    keep: Literal["first", "last"] = "first",
+) -> pl.LazyFrame:
+    return frame.unique(subset=by, keep=keep, maintain_order=True)
+
+
+def _filtered(frame: pl.LazyFrame, *, keep: pl.Expr, reason: str) -> pl.LazyFrame:
+    del reason
+    return frame.filter(keep)
+
+
+traced_as(left_join, _joined)
+traced_as(deduplicate, _unique)
+traced_as(quarantine, _filtered)

@@ -6,6 +6,7 @@ pair, so that many windows are compared with their references in one call.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +59,10 @@ def kolmogorov_p(distance: ArrayLike, n: ArrayLike, m: ArrayLike) -> _Floats:
     return np.asarray(special.kolmogorov(np.asarray(distance) * np.sqrt(rows)))
 
 
-def js_divergence(one: ArrayLike, other: ArrayLike, *, debiased: bool = True) -> _Floats:
-    """Return the Jensen-Shannon divergence in nats, in [0, ln 2].
+def js_divergence(
+    one: ArrayLike, other: ArrayLike, *, debiased: bool = True, base: float = math.e
+) -> _Floats:
+    """Return the Jensen-Shannon divergence: in nats, in [0, ln 2], or in bits for `base` 2.
 
     Two samples of one source differ by chance alone: by (k - 1)(1/n + 1/m)/8 on average, where
     k counts the cells that either sample has. That is subtracted unless `debiased` is False,
@@ -69,21 +72,25 @@ def js_divergence(one: ArrayLike, other: ArrayLike, *, debiased: bool = True) ->
     Example:
         >>> float(js_divergence([10, 0], [0, 10], debiased=False).round(4))
         0.6931
+        >>> float(js_divergence([10, 0], [0, 10], debiased=False, base=2))
+        1.0
     """
     a, b = np.asarray(one, np.float64), np.asarray(other, np.float64)
     p, q = _shares(a, b)
     middle = (p + q) / 2
     plain = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=-1) / 2
-    if not debiased:
-        return np.asarray(plain)
-    cells = (middle > 0).sum(axis=-1)
-    chance = (cells - 1) * (1 / a.sum(axis=-1) + 1 / b.sum(axis=-1)) / 8
-    return np.asarray(np.clip(plain - chance, 0, None))
+    if debiased:
+        cells = (middle > 0).sum(axis=-1)
+        chance = (cells - 1) * (1 / a.sum(axis=-1) + 1 / b.sum(axis=-1)) / 8
+        plain = np.clip(plain - chance, 0, None)
+    return np.asarray(plain / math.log(base))
 
 
-def js_distance(one: ArrayLike, other: ArrayLike, *, debiased: bool = True) -> _Floats:
+def js_distance(
+    one: ArrayLike, other: ArrayLike, *, debiased: bool = True, base: float = math.e
+) -> _Floats:
     """Return the square root of :func:`js_divergence`, a metric where it is not debiased."""
-    return np.asarray(np.sqrt(js_divergence(one, other, debiased=debiased)))
+    return np.asarray(np.sqrt(js_divergence(one, other, debiased=debiased, base=base)))
 
 
 def hellinger(one: ArrayLike, other: ArrayLike) -> _Floats:
