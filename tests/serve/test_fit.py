@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homeostat.core import Column, Schema
-from homeostat.data import request_model, validate_requests
+from homeostat.expect import request_model, validate_requests
 from homeostat.serve._fit import Fit
 
 SCHEMA = Schema(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from polars.exceptions import PanicException
 
 from homeostat.core import ColumnType, HomeostatError, InputError, Schema
-from homeostat.data import (
+from homeostat.data import batch_from_rows
+from homeostat.expect import (
     FieldError,
     RequestModel,
-    batch_from_rows,
     request_model,
     validate_request,
     validate_requests,

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from homeostat.core import Column, ColumnType, Schema, Verdict
-from homeostat.data import check
+from homeostat.expect import check
 
 __all__ = ["Fit"]
 
