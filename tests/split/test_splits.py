@@ -122,9 +122,14 @@ def test_the_same_seed_gives_the_same_split():
         (lambda: random_split(hours([1] * 9), rng=0, test=0.9), InputError, "Shares"),
         (lambda: random_split(hours([1] * 9), rng=0, groups=["g"]), SchemaError, "no column `g`"),
         (
-            lambda: random_split(hours([1] * 9), rng=0, groups=["at"], stratify="at"),
+            lambda: random_split(hours([1] * 9), rng=0, groups=["at"]),
             InputError,
-            "choose one",
+            "3 groups that are not linked, there are 1",
+        ),
+        (
+            lambda: random_split(hours(range(9)), rng=0, stratify="at", stable=True),
+            InputError,
+            "cannot stratify",
         ),
         (
             lambda: Splits(dict.fromkeys(("train", "validation"), np.ones(2, bool)), "x"),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from homeostat.stats import auc
 
-__all__ = ["Halves", "Table", "column_codes", "cut"]
+__all__ = ["Halves", "Table", "clock_minutes", "column_codes", "cut"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -115,6 +115,19 @@ def cut(values: Floats, cut_at: int, *, bins: int) -> Codes:
     codes: Codes = np.searchsorted(edges, values, side="right")
     codes[nan] = edges.size + 1
     return codes
+
+
+def clock_minutes(values: Floats) -> Floats | None:
+    """Return times of day written as 930 for half past nine in minutes; None if they are not."""
+    held = values[np.isfinite(values)]
+    is_clock = (
+        held.size
+        and held.min() >= 0
+        and 1300 < held.max() <= 2400
+        and (held == np.floor(held)).all()
+        and (held % 100 < 60).all()
+    )
+    return values // 100 * 60 + values % 100 if is_clock else None
 
 
 def _logit(share: Floats) -> Floats:

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from homeostat.core import Column, Schema, SchemaError
-from homeostat.split import check_known_at
+from homeostat.leakage import check_known_at
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 
@@ -90,3 +90,51 @@ def test_known_at_the_very_instant_of_the_prediction_is_in_time():
 def test_what_cannot_be_judged_is_named(frame, schema, names, says):
     with pytest.raises(SchemaError, match=says):
         check_known_at(frame, schema, names)
+
+
+def test_a_phase_of_the_schema_dates_what_is_known_at_it():
+    schema = Schema(
+        (
+            *(column for column in SCHEMA.columns if column.name.endswith("_at")),
+            Column("plan", "int", {"feature"}, known_at="at booking"),
+            Column("late", "float", {"feature"}, known_at="at arrival + 10m"),
+        ),
+        predicted_at="due_at - 1h",
+        phases={"booking": "due_at - 1d", "arrival": "came_at"},
+    )
+    found = {one.subject: one.verdict.value for one in check_known_at(FRAME, schema)}
+    assert found == {"plan": "ok", "late": "fail"}
+    with pytest.raises(SchemaError, match=r"no phase `arival`.*arrival"):
+        schema.with_column("late", known_at="at arival")
+
+
+@pytest.mark.parametrize(("rule", "verdict"), [("- 2h", "ok"), ("+ 2h", "fail")])
+def test_an_offset_alone_counts_from_the_rows_time(rule, verdict):
+    schema = Schema(
+        (
+            Column("due_at", "datetime", {"time"}),
+            Column("plan", "int", {"feature"}, known_at=rule),
+        ),
+        predicted_at="due_at - 1h",
+    )
+    assert check_known_at(FRAME, schema)[0].verdict == verdict
+
+
+def test_without_a_rule_what_was_written_after_the_prediction_was_not_there():
+    frame = FRAME.with_columns(created_at=pl.Series(hours(3, 4, 5, 5)))
+    schema = SCHEMA.with_column("created_at", type="datetime").with_column("plan", known_at=None)
+    [found] = check_known_at(frame, schema, ["plan"])
+    assert (found.verdict, found.statistic) == ("fail", 0.5)
+    [found] = check_known_at(frame, schema, ["plan"], created_at=None)
+    assert found.verdict == "unknown"
+
+
+def test_rows_written_after_the_instant_of_the_data_are_refused():
+    frame = FRAME.with_columns(created_at=pl.Series(hours(3, 4, 5, 9)))
+    schema = SCHEMA.with_column("created_at", type="datetime")
+    asked = START + timedelta(hours=5)
+    found = check_known_at(frame, schema, ["plan"], as_of=asked)[0]
+    assert (found.check, found.verdict, found.evidence["late"]) == ("leakage.as_of", "fail", 1)
+    assert check_known_at(FRAME, SCHEMA, ["plan"], as_of=asked)[0].verdict == "unknown"
+    with pytest.raises(SchemaError, match="time zone"):
+        check_known_at(frame, schema, ["plan"], as_of=asked.replace(tzinfo=None))

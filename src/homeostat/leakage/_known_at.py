@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from homeostat.core import Finding, KnownAt, Schema, SchemaError, Verdict
-from homeostat.split._offer import present
+from homeostat.leakage._offer import present
 
 __all__ = ["check_known_at"]
 
@@ -16,18 +16,29 @@ _CHECK = "leakage.known_at"
 
 
 def check_known_at(
-    frame: pl.DataFrame, schema: Schema, features: Iterable[str] | None = None
+    frame: pl.DataFrame,
+    schema: Schema,
+    features: Iterable[str] | None = None,
+    *,
+    as_of: datetime | None = None,
+    created_at: str | None = "created_at",
 ) -> list[Finding]:
     """Judge each feature by its rule: was its value known when the prediction was made?
 
     A feature fails if any of its values became known later than ``schema.predicted_at``, or
-    never (its rule's time is null), or if it is the label. Without a rule it is unknown:
-    :func:`scan_leaks` then looks for itself. One pass over the frame.
+    never (its rule's time is null), or if it is the label. One pass over the frame.
+
+    Where a feature has no rule, the row's ``created_at`` is its rule if the frame has such a
+    column: a value that was filled in after the prediction (a backfill) was not there to predict
+    from. Without either it is unknown, and :func:`scan_leaks` looks for itself.
 
     Args:
         frame: The rows, with the columns that the rules stand on.
         schema: With ``predicted_at`` and the columns' ``known_at``.
         features: What is offered to the model; None takes the schema's features.
+        as_of: Also refuse rows created after this instant: a training set as it was then.
+        created_at: Column that says when a row was written; None, or one that the frame lacks,
+            turns the default rule off.
 
     Raises:
         SchemaError: If the schema does not say when predictions are made, or a column is
@@ -51,11 +62,13 @@ take it out of the features.
             "'sched_dep_utc - 1h'."
         )
     offered = schema.features if features is None else tuple(features)
-    rules = {name: schema.column(name).known_at for name in offered}
+    default = created_at if created_at in frame.columns else None
+    rules = {name: schema.column(name).known_at or default for name in offered}
     labels = set(schema.having("label"))
     judged = [name for name in offered if rules[name] and name not in labels]
-    late = _lateness(frame, {name: str(rules[name]) for name in judged}, schema.predicted_at)
-    found = []
+    known = {name: schema.rule(str(rules[name])) for name in judged}
+    late = _lateness(frame, known, schema.rule(schema.predicted_at))
+    found = [] if as_of is None else [_written(frame, default, as_of)]
     for name in offered:
         if name in labels:
             found.append(_fail(name, f"{name} is the label itself: take it out of the features."))
@@ -67,7 +80,7 @@ take it out of the features.
 
 
 def _lateness(
-    frame: pl.DataFrame, rules: dict[str, str], predicted_at: str
+    frame: pl.DataFrame, rules: dict[str, KnownAt], predicted_at: KnownAt
 ) -> dict[str, tuple[int, int, timedelta | None]]:
     """Return, for each column, rows with a value, those known too late, and how late."""
     made = _instant(frame, predicted_at)
@@ -75,7 +88,7 @@ def _lateness(
     for name, rule in rules.items():
         present(frame, [name])
         held = pl.col(name).is_not_null()
-        if KnownAt.parse(rule).column is None:
+        if rule.column is None:
             late, by = pl.lit(value=False), pl.lit(None, pl.Duration("us"))
         else:
             known = _instant(frame, rule)
@@ -92,6 +105,35 @@ def _lateness(
             f"The times of the rules must be datetimes, all with a time zone or none: {error}."
         ) from error
     return {name: (row[f"{name}|rows"], row[f"{name}|late"], row[f"{name}|by"]) for name in rules}
+
+
+def _written(frame: pl.DataFrame, created_at: str | None, as_of: datetime) -> Finding:
+    """Refuse rows that were written after the instant as of which the data are taken."""
+    check, subject = "leakage.as_of", created_at or "created_at"
+    if created_at is None:
+        return Finding(
+            check=check,
+            subject=subject,
+            verdict=Verdict.UNKNOWN,
+            summary="No column says when a row was written: name it in `created_at`.",
+        )
+    try:
+        late = int(frame.select((pl.col(created_at) > as_of).sum()).item())
+    except pl.exceptions.PolarsError as error:
+        raise SchemaError(
+            f"`{created_at}` and `as_of` must be instants, both with a time zone or none: {error}."
+        ) from error
+    share = late / frame.height if frame.height else 0.0
+    return Finding(
+        check=check,
+        subject=subject,
+        verdict=Verdict.FAIL if late else Verdict.OK,
+        statistic=share,
+        threshold=0.0,
+        summary=f"{late:,} of {frame.height:,} rows were written after {as_of.isoformat()}"
+        + (": leave them out, they were not there." if late else "."),
+        evidence={"late": late, "rows": frame.height},
+    )
 
 
 def _judge(name: str, rule: str, rows: int, late: int, by: timedelta | None) -> Finding:
@@ -151,8 +193,7 @@ def _unknown(name: str) -> Finding:
     )
 
 
-def _instant(frame: pl.DataFrame, rule: str) -> pl.Expr:
-    known = KnownAt.parse(rule)
+def _instant(frame: pl.DataFrame, known: KnownAt) -> pl.Expr:
     if known.column is None:
         raise SchemaError("`predicted_at` names a time column, got 'always'.")
     present(frame, [known.column])
