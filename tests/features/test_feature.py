@@ -31,7 +31,7 @@ def test_a_digest_changes_with_what_a_feature_means_and_with_nothing_else():
     assert one.digest == Feature("x", pl.col("a") * 2, description="new", owner="me").digest
     others = [
         Feature("x", pl.col("a") * 3),
-        Feature("x", pl.col("a") * 2, version=2),
+        Feature("x", pl.col("a") * 2, revision=2),
         Feature("x", pl.col("a") * 2, known_at="always"),
         Feature("y", pl.col("a") * 2),
         Feature("x", centred),

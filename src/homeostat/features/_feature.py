@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -12,6 +12,7 @@ from typing import Self
 import polars as pl
 
 from homeostat.core import InputError, KnownAt, SchemaError, suggest
+from homeostat.data import digest_of
 from homeostat.features._point_in_time import RecentMean, recent_mean, require
 
 __all__ = ["Definition", "Feature", "FeatureSet"]
@@ -31,11 +32,14 @@ class Feature:
         known_at: When its value is known, as in a schema; None where there is no rule.
         description: For people.
         owner: Who answers for it.
-        version: Raised when the same name comes to mean something else.
+        reads: The columns that a function reads; those of an expression are known.
+        revision: Raised when it means something else though the definition is the same, such as
+            a source column that changed its unit.
 
     Example:
-        >>> Feature("plane_age", pl.col("year") - pl.col("plane_year"), known_at="always").name
-        'plane_age'
+        >>> age = Feature("plane_age", pl.col("year") - pl.col("built"), known_at="always")
+        >>> age.sources, len(age.version)
+        (('built', 'year'), 12)
     """
 
     name: str
@@ -43,7 +47,8 @@ class Feature:
     known_at: str | None = None
     description: str = ""
     owner: str = ""
-    version: int = 1
+    reads: tuple[str, ...] = ()
+    revision: int = 1
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -53,9 +58,31 @@ class Feature:
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of the name, the version, the rule and the definition."""
-        parts = [self.name, str(self.version), str(self.known_at), _source(self.definition)]
+        """SHA-256, in hex, of the name, the rule, the revision and the definition."""
+        parts = [self.name, self.revision, self.known_at, self.definition_digest]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def definition_digest(self) -> str:
+        """SHA-256, in hex, of the definition alone: equal for one thing under two names."""
+        return digest_of(self.definition)
+
+    @property
+    def version(self) -> str:
+        """First twelve digits of the digest: a changed definition is another version."""
+        return self.digest[:12]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Columns that it is made of, sorted; those of events as ``events.column``."""
+        definition = self.definition
+        if isinstance(definition, pl.Expr):
+            return tuple(sorted(set(definition.meta.root_names())))
+        if isinstance(definition, RecentMean):
+            of_events = {definition.value, definition.known_at, *definition.by}
+            own = {definition.at, *definition.by}
+            return tuple(sorted(own | {f"{definition.events}.{name}" for name in of_events}))
+        return tuple(sorted(self.reads))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +105,7 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", tuple(self.features))
-        names = self.names
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := sorted(name for name, n in Counter(self.names).items() if n > 1):
             raise InputError(f"Feature names must be unique, got twice: {', '.join(twice)}.")
 
     def __iter__(self) -> Iterator[Feature]:
@@ -175,17 +201,3 @@ def _evaluate(frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]) -> dict[s
     except pl.exceptions.PolarsError as error:
         require(frame, sorted({name for one in named for name in one.meta.root_names()}))
         raise SchemaError(f"A feature cannot be computed: {error}.") from error
-
-
-def _source(definition: Definition) -> str:
-    if isinstance(definition, pl.Expr):
-        return hashlib.sha256(definition.meta.serialize()).hexdigest()
-    if isinstance(definition, RecentMean):
-        return repr(definition)
-    try:
-        return inspect.getsource(definition)
-    except (OSError, TypeError) as error:
-        raise InputError(
-            f"The source of {definition!r} cannot be read, so the feature has no digest: "
-            "define it as a function in a file, or as an expression."
-        ) from error

@@ -9,11 +9,11 @@ import polars as pl
 from homeostat.core import Finding, Verdict, duration
 from homeostat.features._point_in_time import require
 
-__all__ = ["coverage", "generalization"]
+__all__ = ["FEWEST", "OVERLAP", "coverage", "generalization", "held", "is_range"]
 
-_FEWEST = 100  # rows on either side
+FEWEST = 100  # rows on either side
 _COVERAGE = 0.1  # change in the share of rows that have a value, from which it is worth a warning
-_OVERLAP = 0.9  # share of other rows with a value that training knows, below which ...
+OVERLAP = 0.9  # share of other rows with a value that training knows, below which ...
 _NONE = 0.5  # ... and below this it fails
 _FEW = 50  # distinct numbers up to which a number is taken as a code
 _TAIL = 0.001  # share of training's numbers left out at either end of its range
@@ -24,10 +24,10 @@ def generalization(
 ) -> list[Finding]:
     """Judge for each feature whether what was learned on some rows can apply to others.
 
-    Coverage is the share of rows that have a value. Overlap is the share of the other rows'
-    values that training knows: that occur in it (strings, truth values, numbers of at most 50
-    kinds), or lie within its range without the outermost 0.1% (other numbers). A feature such
-    as the month, on a split by time, has an overlap near 0: what it says cannot be used.
+    Coverage is the share of rows that have a value; a NaN is none. Overlap is the share of the
+    other rows' values that training knows: that occur in it (strings, truth values, numbers of at
+    most 50 kinds), or lie within its range without the outermost 0.1% (other numbers). A feature
+    such as the month, on a split by time, has an overlap near 0: what it says cannot be used.
 
     Args:
         train: The rows learned from.
@@ -87,17 +87,17 @@ def coverage(
 
 
 def _judge(name: str, train: pl.Series, other: pl.Series) -> Finding:
-    if min(len(train), len(other)) < _FEWEST:
+    if min(len(train), len(other)) < FEWEST:
         return Finding(
             check="features.generalization",
             subject=name,
             verdict=Verdict.UNKNOWN,
-            summary=f"{name} needs {_FEWEST} rows a side, got {len(train)} and {len(other)}.",
+            summary=f"{name} needs {FEWEST} rows a side, got {len(train)} and {len(other)}.",
         )
     there, here = _coverage(train), _coverage(other)
     overlap = _overlap(train, other)
     verdict = Verdict.OK
-    if abs(here - there) >= _COVERAGE or (overlap is not None and overlap < _OVERLAP):
+    if abs(here - there) >= _COVERAGE or (overlap is not None and overlap < OVERLAP):
         verdict = Verdict.WARN
     if overlap is not None and overlap < _NONE:
         verdict = Verdict.FAIL
@@ -107,7 +107,7 @@ def _judge(name: str, train: pl.Series, other: pl.Series) -> Finding:
         subject=name,
         verdict=verdict,
         statistic=overlap,
-        threshold=None if overlap is None else _OVERLAP,
+        threshold=None if overlap is None else OVERLAP,
         effect=here - there,
         summary=f"{name} has a value in {here:.1%} of rows ({there:.1%} in training){known}.",
         evidence={"coverage_train": there, "coverage": here, "overlap": overlap},
@@ -115,15 +115,28 @@ def _judge(name: str, train: pl.Series, other: pl.Series) -> Finding:
 
 
 def _coverage(column: pl.Series) -> float:
-    return 1 - column.null_count() / len(column)
+    return len(held(column)) / len(column)
+
+
+def held(column: pl.Series) -> pl.Series:
+    """Return the values of a column, without nulls and NaN; categories as text."""
+    if isinstance(column.dtype, (pl.Categorical, pl.Enum)):
+        column = column.cast(pl.String)
+    values = column.drop_nulls()
+    return values.drop_nans() if values.dtype.is_float() else values
+
+
+def is_range(seen: pl.Series) -> bool:
+    """Say whether values are known by their range: times, and numbers of more than 50 kinds."""
+    return seen.dtype.is_temporal() or (seen.dtype.is_numeric() and seen.n_unique() > _FEW)
 
 
 def _overlap(train: pl.Series, other: pl.Series) -> float | None:
     """Return the share of other values that training knows; None where either has none."""
-    seen, met = train.drop_nulls(), other.drop_nulls()
+    seen, met = held(train), held(other)
     if not len(seen) or not len(met):
         return None
-    if seen.dtype.is_temporal() or (seen.dtype.is_numeric() and seen.n_unique() > _FEW):
+    if is_range(seen):
         ordered = seen.sort()
         cut = int(_TAIL * (len(seen) - 1))
         known = met.is_between(ordered[cut], ordered[-1 - cut])

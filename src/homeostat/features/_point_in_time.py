@@ -143,9 +143,10 @@ def instants(frame: pl.DataFrame, name: str) -> NDArray[np.int64]:
 
 def require(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Return the frame if it has the columns, else raise with the nearest name."""
+    known = set(frame.columns)
     for name in names:
-        if name not in frame.columns:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
+        if name not in known:
+            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, known)}")
     return frame
 
 

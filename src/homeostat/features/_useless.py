@@ -20,6 +20,7 @@ def useless(
     features: Sequence[str] | None = None,
     *,
     importance: Mapping[str, float] | None = None,
+    effect: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
     """Find features that could be taken away at no cost.
 
@@ -27,13 +28,15 @@ def useless(
         frame: Rows in the order of time.
         features: Columns to judge; None takes all.
         importance: How much a model uses each, such as its gain; missing counts as nothing.
+        effect: By feature, the confidence interval of how much worse the metric is without it.
 
     Returns:
         Warnings, at most one a feature, by check: ``features.empty`` (no values),
         ``features.constant`` (one value, no nulls), ``features.copy`` (equal to an earlier
         feature), ``features.stale`` (no values, or one only, in the last tenth of the rows
-        though it varied before), ``features.unused`` (below 0.01% of all importance). One
-        finding ``features.useful`` if there are none.
+        though it varied before), ``features.unused`` (below 0.01% of all importance),
+        ``features.no_effect`` (not shown to make the metric better: the interval of its effect
+        reaches nothing). One finding ``features.useful`` if there are none.
 
     Raises:
         SchemaError: If a column is missing.
@@ -56,6 +59,10 @@ def useless(
             reason = "copy", f"{name} is equal to {twin} in every row"
         if reason is None and total and (importance or {}).get(name, 0.0) < _UNUSED * total:
             reason = "unused", f"the model hardly uses {name}"
+        if reason is None and effect and name in effect and effect[name][0] <= 0:
+            low, high = effect[name]
+            worse = f"{low:.4g} to {high:.4g}"
+            reason = "no_effect", f"{name} is not shown to help: it betters the metric by {worse}"
         if reason is not None:
             found.append(_warn(name, *reason))
     return found or [
@@ -63,7 +70,7 @@ def useless(
             check="features.useful",
             subject="features",
             verdict=Verdict.OK,
-            summary=f"None of {len(names)} features is constant, a copy, stale or unused.",
+            summary=f"Each of {len(names)} features varies, is no copy and is used.",
         )
     ]
 
