@@ -1,14 +1,17 @@
 import json
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
 import pytest
 from shop import FEATURES, MOVES, SCHEMA, day, orders, shop, source
 
-from homeostat.core import Finding, GateError, InputError, SchemaError, Verdict
+from homeostat.core import Column, Finding, GateError, InputError, SchemaError, Verdict
 from homeostat.evaluate import beats, slices_at_least
+from homeostat.expect import Suite
+from homeostat.leakage import check_split
 from homeostat.loop import Outcome, live, replay, run
-from homeostat.split import by_time, check_split, random_split
+from homeostat.split import by_time, random_split
 
 
 def refused(record, system, now):
@@ -84,6 +87,26 @@ def test_data_that_break_an_expectation_stop_the_round(record, now):
     assert found.check == "expectation.expect_column_values_to_be_between"
     assert "distance" in found.subject
     assert record.runs(kind="train").is_empty()
+
+
+def test_a_suite_of_ones_own_stops_the_round_too(record, now):
+    suite = Suite("orders").expect_column_mean_to_be_between("distance", max_value=1)
+    error, stage = refused(record, shop(suite=suite), now)
+    assert stage["stage"] == "expect"
+    [found] = error.findings
+    assert found.check == "expectation.expect_column_mean_to_be_between"
+
+
+def test_a_feature_that_was_encoded_over_all_rows_is_refused_by_name(record, now):
+    known = orders().filter(pl.col("arrived_at") < day(45), pl.col("late").is_not_null())
+    rate = pl.col("late").cast(pl.Float64).mean().over("town")
+    encoded = known.with_columns(town=pl.col("queue").cast(pl.Int64)).with_columns(rate=rate)
+    columns = [Column("town", "int", known_at="always"), Column("rate", "float", known_at="always")]
+    schema = replace(SCHEMA, columns=(*SCHEMA.columns, *columns))
+    error, stage = refused(record, shop(encoded, schema=schema, features=(*FEATURES, "rate")), now)
+    assert stage["stage"] == "split"
+    [found] = error.findings
+    assert (found.check, found.subject) == ("leakage.target_encoding", "rate")
 
 
 def test_an_expectation_of_lesser_severity_warns_and_lets_pass(record, now):

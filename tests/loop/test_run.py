@@ -41,7 +41,8 @@ def test_a_round_goes_through_every_stage_and_each_is_a_run_of_its_own(record, n
     assert record.run(release.run_id).status == "finished"
     assert not release.cached
     assert set(record.artifacts()["type"]) == {
-        "dataset", "profile", "trained", "phases", "slices", "calibration", "model"
+        "dataset", "profile", "trained", "phases", "slices", "calibration", "metrics", "model",
+        "report",
     }  # fmt: skip
 
 
@@ -129,7 +130,7 @@ def test_a_second_process_takes_every_stage_from_the_record_too(record, now):
 
 REFITTED = {name for name in STAGES if name.startswith("train")} | {"evaluate", "gates", "release"}
 CHANGES = {
-    "features": ({"features": HONEST}, {"leaks", "features", *REFITTED}),
+    "features": ({"features": HONEST}, {"split", "leaks", "features", *REFITTED}),
     "schema": ({"schema": SCHEMA.with_column("weight", unit="kg")}, set(STAGES)),
     "gates": ({"gates": ()}, {"gates"}),
     "policy": ({"retrain": None}, set()),

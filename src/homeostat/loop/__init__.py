@@ -1,13 +1,18 @@
 """The loop: the declaration of a system, and what runs, keeps and replays it."""
 
+from homeostat.loop._best_practices import BestPractices, best_practices
+from homeostat.loop._card import card, keep_card
 from homeostat.loop._declaration import Gate, Outcome, Retrain, System, Watch
+from homeostat.loop._feature_use import feature_users, served_as_trained
 from homeostat.loop._freshness import freshness
 from homeostat.loop._history import History
+from homeostat.loop._label_queue import ask_for_labels, wanted_labels
 from homeostat.loop._live import live
 from homeostat.loop._replay import Replay, replay
 from homeostat.loop._run import Release, run
 
 __all__ = [
+    "BestPractices",
     "Gate",
     "History",
     "Outcome",
@@ -16,8 +21,15 @@ __all__ = [
     "Retrain",
     "System",
     "Watch",
+    "ask_for_labels",
+    "best_practices",
+    "card",
+    "feature_users",
     "freshness",
+    "keep_card",
     "live",
     "replay",
     "run",
+    "served_as_trained",
+    "wanted_labels",
 ]

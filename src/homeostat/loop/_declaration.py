@@ -14,7 +14,8 @@ from polars.exceptions import PolarsError
 from homeostat.adapt import DataWindow, Trigger, every, everything
 from homeostat.core import Clock, Engine, Finding, Model, Schema, SchemaError, duration, suggest
 from homeostat.data import Dataset
-from homeostat.evaluate import GateContext
+from homeostat.evaluate import GateContext, Intent
+from homeostat.expect import Suite
 from homeostat.serve import Rollout
 from homeostat.split import TimeSplit
 
@@ -127,7 +128,9 @@ class System:
         watch: What is watched once it is live.
         retrain: When and how it is trained again; None is weekly, with the last model.
         leak_scan: Whether features without a known-at rule are searched for leaks.
+        suite: What is expected of the rows beyond what the schema says.
         seed: For everything random.
+        intent: What only people can say of the model, for its card: uses, owner, limits.
 
     Example:
         See ``examples/tiny_loop.py`` and `homeostat.demo.flights`.
@@ -145,7 +148,9 @@ class System:
     watch: Watch = field(default_factory=Watch)
     retrain: Retrain | None = None
     leak_scan: bool = True
+    suite: Suite | None = None
     seed: int = 0
+    intent: Intent = field(default_factory=Intent)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", tuple(self.features))

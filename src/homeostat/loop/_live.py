@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homeostat.core import Clock, RealClock, SchemaError
+from homeostat.core import Clock, HomeostatError, RealClock, SchemaError
+from homeostat.loop._card import keep_card
 from homeostat.loop._history import History
 from homeostat.loop._operation import Operation
 from homeostat.loop._reference import Reference
@@ -108,6 +109,11 @@ class Publisher:
         """Have servers answer with it alone."""
         self.record.alias(self._kept[version.name], "production", self.run)
         direct(self.run, self.name, Plan())
+        try:
+            keep_card(self.record, self._kept[version.name])
+        except HomeostatError as error:  # servers answer with it: what is said of it can wait
+            words = f"The card of {version.name} could not be kept: {error}"
+            self.run.event("note", {"version": version.name, "summary": words})
 
     def end(self) -> None:
         """Have servers forget the challenger."""

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat import data, evaluate, features, split
+from homeostat import data, evaluate, expect, features, leakage
 from homeostat.core import (
     Clock,
     Finding,
@@ -24,10 +24,14 @@ from homeostat.core import (
     Policy,
     RealClock,
     Schema,
+    TrackedRows,
     Verdict,
     finding,
     measure,
+    worst,
 )
+from homeostat.loop._card import keep_card
+from homeostat.loop._current import current_model, current_prediction
 from homeostat.loop._declaration import System
 from homeostat.loop._history import History
 from homeostat.loop._phases import Answers, ladder, phase_rows, slice_rows
@@ -119,12 +123,25 @@ def run(
     """
     opened = open_record(record)
     now = clock or RealClock()
-    config = {"now": now.now().isoformat(), "features": list(system.features)}
+    config = {"now": now.now().isoformat(), **_told(system)}
     with opened.start_run("run", system.name, system=system.name, config=config) as parent:
         stages = Stages(opened, parent, system.name)
         if on_stage is not None:
             stages.on_stage = on_stage
-        return _Round(system, stages, parent, now).go()
+        release = _Round(system, stages, parent, now).go()
+    keep_card(opened, release.model)
+    return release
+
+
+def _told(system: System) -> dict[str, Json]:
+    """Return what the record keeps of a declaration, for people and for the model card."""
+    told: dict[str, Json] = {
+        "features": list(system.features),
+        "outcome": system.outcome.sql,
+        "gates": [str(getattr(gate, "name", type(gate).__name__)) for gate in system.gates],
+        "seed": system.seed,
+    }
+    return told | ({"intent": intent} if (intent := system.intent.to_json()) else {})
 
 
 @dataclass(slots=True)
@@ -198,8 +215,12 @@ class _Round:
         self.rows = self.stages.stage("ingest", make, key=self.key).artifact
 
     def _expect(self) -> None:
+        suite = self.system.suite
+
         def make() -> Made:
-            findings = data.check(self.frame, self.system.schema, subject=self.system.name)
+            findings = expect.check(self.frame, self.system.schema, subject=self.system.name)
+            if suite is not None:
+                findings += suite.check(self.frame, subject=self.system.name)
             profile = data.Profile.of(self.frame, self.system.schema)
             bad = sum(found.verdict != "ok" for found in findings)
             return Made(
@@ -209,32 +230,39 @@ class _Round:
                 "profile",
             )
 
-        self.stages.stage("expect", make, key=self.key, uses=[self.rows], policy=_SOUND)
+        key = self.key if suite is None else (*self.key, suite.digest)
+        self.stages.stage("expect", make, key=key, uses=[self.rows], policy=_SOUND)
 
     def _split(self) -> None:
         schema = self.system.schema
         self.splits = self.system.split(self.frame, time=schema.time)
+        if schema.key and not self.splits.identity.key:
+            self.splits = self.splits.known_by(self.frame, schema.key)
 
         def make() -> Made:
-            findings = split.check_split(self.splits, self.frame, schema)
+            findings = leakage.check_split(self.splits, self.frame, schema, rng=self.system.seed)
+            findings += leakage.check_fitted(self.splits, self.frame, schema, self.system.features)
             return Made(self.splits.summary(), findings)
 
         self.key = (*self.key, self.splits.digest)
-        self.stages.stage("split", make, key=self.key, uses=[self.rows], policy=_SOUND)
+        key = (*self.key, *self.system.features, str(self.system.seed))
+        self.stages.stage("split", make, key=key, uses=[self.rows], policy=_SOUND)
 
     def _leaks(self) -> None:
         system = self.system
 
         def make() -> Made:
             train = self._before_validation()
-            findings = split.check_known_at(train, system.schema, system.features)
+            findings = leakage.check_known_at(train, system.schema, system.features)
             if system.leak_scan:
-                findings += split.scan_leaks(train, system.schema, system.features, rng=system.seed)
+                findings += leakage.scan_leaks(
+                    train, system.schema, system.features, rng=system.seed
+                )
             leaks = sorted({found.subject for found in findings if found.verdict == "fail"})
             summary = f"refused: {', '.join(leaks)}" if leaks else "none found"
             return Made(summary, findings)
 
-        key = (*self.key, *system.features, str(system.leak_scan))
+        key = (*self.key, *system.features, str(system.leak_scan), str(system.seed))
         self.stages.stage("leaks", make, key=key, uses=[self.rows], policy=_SOUND)
 
     def _before_validation(self) -> pl.DataFrame:
@@ -270,13 +298,17 @@ class _Round:
         return {name: self._phase(name, make) for name, make in self.system.models.items()}
 
     def _phase(self, name: str, factory: Callable[[], Model]) -> Answers:
-        names, part = list(self.system.features), self.splits.take
+        names = list(self.system.features)
 
         def make() -> Made:
             model, frame = factory(), self.frame.select(names)
+            parts = {p: self.splits.tracked(p, frame) for p in ("train", "validation", "test")}
+            findings = self._seen(name, parts)
+            if worst(findings) is Verdict.FAIL:
+                return Made("refused: it would be judged on rows that it has seen", findings)
             with measure() as cost:
-                model.fit(part("train", frame), self.label[self.splits.train])
-            answers = {p: model.predict(part(p, frame)) for p in ("validation", "test")}
+                model.fit(parts["train"].frame, self.label[self.splits.train])
+            answers = {p: model.predict(parts[p].frame) for p in ("validation", "test")}
             stored = BytesIO()
             np.savez(
                 stored,
@@ -288,20 +320,28 @@ class _Round:
             rows = int(self.splits.train.sum())
             return Made(
                 f"fitted on {rows:,} rows in {cost.cpu_s:.1f} CPU-s",
-                (),
+                findings,
                 files | {ANSWERS: stored.getvalue()},
                 "trained",
                 {"family": model.family, "rows": rows, "cpu_s": cost.cpu_s},
             )
 
         key = (*self.key, *names, data.digest_of(factory), str(self.system.seed))
-        made = self.stages.stage("train", make, key=key, uses=[self.rows], name=name)
+        made = self.stages.stage("train", make, key=key, uses=[self.rows], name=name, policy=_SOUND)
         if made.artifact is None:
             raise AssertionError
         with np.load(BytesIO(made.artifact.read(ANSWERS)), allow_pickle=False) as stored:
             return Answers(
                 made.artifact, stored["validation"], stored["test"], float(stored["cpu_s"])
             )
+
+    def _seen(self, name: str, parts: Mapping[str, TrackedRows]) -> list[Finding]:
+        """Hold the rows that a model is fitted on against those that it is judged on."""
+        ledger = self.splits.ledger(policy=None)
+        ledger.record(name, parts["train"])
+        for part in ("validation", "test"):
+            ledger.judge_on(f"{name} on {part}", parts[part])
+        return ledger.findings()
 
     def _feature_schema(self) -> Schema:
         system = self.system
@@ -320,6 +360,7 @@ class _Round:
                 [*comparison.findings, *(judged := self._judged(answers[best].test))],
                 reports={
                     "phases": phases,
+                    "metrics": self._measured(answers[best].test),
                     "slices": slice_rows(judged),
                     "calibration": dict(judged[0].evidence),
                 },
@@ -339,19 +380,43 @@ class _Round:
             found += evaluate.slices(label, p, frame, by=by, blocks=days)
         return found
 
+    def _measured(self, p: Floats) -> list[Json]:
+        """Measure the best model on the test rows."""
+        test = self.splits.test
+        return [
+            {
+                "metric": one.name,
+                "value": one.value,
+                "low": None if one.interval is None else one.interval.low,
+                "high": None if one.interval is None else one.interval.high,
+                "n": one.n,
+            }
+            for one in evaluate.metrics(self.label[test], p, blocks=self.days[test])
+        ]
+
     def _gates(self, answers: Mapping[str, Answers], best: str, baseline: str) -> None:
         test = self.splits.test
+        others = {name: answer.test for name, answer in answers.items()}
+        if baseline != best:
+            others.setdefault("simpler", answers[baseline].test)
         seen = dict.fromkeys([*self.system.features, *self.system.schema.having("slice")])
 
+        rows = self.splits.take("test", self.frame)
+        current = current_model(self.stages.record, self.system.name, answers[best].artifact)
+
         def make() -> Made:
+            before, note = None, ""
+            if current is not None:
+                before, note = current_prediction(current, rows, rows[self.system.schema.time])
             context = evaluate.GateContext(
                 schema=self.system.schema,
-                features=self.splits.take("test", self.frame).select(list(seen)),
+                features=rows.select(list(seen)),
                 label=self.label[test],
                 prediction=answers[best].test,
                 model=package_of(answers[best].artifact).model,
-                current_prediction=answers[baseline].test,
-                others={name: answer.test for name, answer in answers.items()},
+                current_prediction=before,
+                current_note=note,
+                others=others,
                 blocks=self.days[test],
             )
             findings = [found for gate in self.system.gates for found in gate(context)]
@@ -360,8 +425,8 @@ class _Round:
 
         gates = [data.digest_of(gate) for gate in self.system.gates]
         fitted = [answer.artifact.id for answer in answers.values()]
-        key = (*self.key, best, baseline, *fitted, *gates)
-        used = [answers[best].artifact, self.rows]
+        key = (*self.key, best, baseline, *fitted, *gates, current.id if current else "")
+        used = [answers[best].artifact, self.rows, current]
         self.stages.stage("gates", make, key=key, uses=used, policy=_GATES)
 
     def _release(self, answers: Mapping[str, Answers], best: str) -> Artifact:

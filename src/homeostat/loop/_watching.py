@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat import data
+from homeostat import expect
 from homeostat.core import Finding, Json, Verdict
 from homeostat.data import Profile
 from homeostat.loop._reference import Reference
@@ -145,7 +145,7 @@ class Watcher:
         profile = Profile.of(features, edges=self.reference.edges)
         found = self.reference.shift.judge(profile)
         if profile.rows:
-            broken = data.check(features, self.reference.schema, subject="window")
+            broken = expect.check(features, self.reference.schema, subject="window")
             found = [one for one in broken if one.verdict is Verdict.FAIL] + found
         return profile, found
 

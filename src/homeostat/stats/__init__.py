@@ -1,10 +1,12 @@
 """Numerics that several stages share: scores, intervals, tests, distances, calibration."""
 
+from homeostat.stats._beta_calibration import Beta
 from homeostat.stats._binary import (
     Floats,
     block_codes,
     check_binary,
     floats,
+    score_codes,
 )
 from homeostat.stats._brier import (
     BrierTerms,
@@ -12,10 +14,8 @@ from homeostat.stats._brier import (
 )
 from homeostat.stats._calibration import (
     CalibrationError,
-    Reliability,
     calibration_error,
     ece,
-    reliability,
 )
 from homeostat.stats._comparison import (
     Difference,
@@ -36,6 +36,14 @@ from homeostat.stats._confidence_sequences import (
     normal_mixture_bound,
     proportion_sequence,
 )
+from homeostat.stats._costs import CostMatrix
+from homeostat.stats._datasets import (
+    Friedman,
+    critical_difference,
+    friedman,
+    wilcoxon_signed_rank,
+)
+from homeostat.stats._decisions import Margins, decision_scores, decision_slopes
 from homeostat.stats._distances import (
     Homogeneity,
     hellinger,
@@ -48,12 +56,15 @@ from homeostat.stats._distances import (
     psi,
     wasserstein,
 )
+from homeostat.stats._draws import Draws
 from homeostat.stats._evalues import (
     EDetector,
     EProcess,
     merge_e_values,
     p_to_e,
 )
+from homeostat.stats._folds import FoldTest, corrected_interval, five_by_two, nadeau_bengio
+from homeostat.stats._gaps import Kind as CalibrationKind
 from homeostat.stats._intervals import (
     Interval,
     block_bootstrap,
@@ -62,8 +73,11 @@ from homeostat.stats._intervals import (
     mean_interval,
     proportion_interval,
     resample_counts,
+    two_sided,
     wilson,
 )
+from homeostat.stats._multiclass import check_classes, class_probabilities
+from homeostat.stats._power import rows_needed, smallest_difference
 from homeostat.stats._ranking import (
     auc_influence,
     auc_interval,
@@ -74,6 +88,8 @@ from homeostat.stats._recalibration import (
     Platt,
     Temperature,
 )
+from homeostat.stats._recalibration_classes import OneVsRest, TemperatureScaling, VectorScaling
+from homeostat.stats._reliability import Reliability, reliability
 from homeostat.stats._scores import (
     Confusion,
     auc,
@@ -86,23 +102,33 @@ from homeostat.stats._scores import (
 )
 
 __all__ = [
+    "Beta",
     "BrierTerms",
     "CalibrationError",
+    "CalibrationKind",
     "ClusteredMean",
     "Confusion",
+    "CostMatrix",
     "Difference",
+    "Draws",
     "EDetector",
     "EProcess",
     "Floats",
+    "FoldTest",
+    "Friedman",
     "Homogeneity",
     "Interval",
     "Isotonic",
+    "Margins",
     "McNemar",
     "Moments",
+    "OneVsRest",
     "Platt",
     "Reliability",
     "Temperature",
+    "TemperatureScaling",
     "TwoRates",
+    "VectorScaling",
     "auc",
     "auc_influence",
     "auc_interval",
@@ -115,11 +141,19 @@ __all__ = [
     "brier_terms",
     "calibration_error",
     "check_binary",
+    "check_classes",
+    "class_probabilities",
     "clustered_mean",
     "confusion",
+    "corrected_interval",
+    "critical_difference",
+    "decision_scores",
+    "decision_slopes",
     "difference_sequence",
     "ece",
+    "five_by_two",
     "floats",
+    "friedman",
     "hellinger",
     "holm",
     "homogeneity",
@@ -137,6 +171,7 @@ __all__ = [
     "mean_p_value",
     "mean_sequence",
     "merge_e_values",
+    "nadeau_bengio",
     "normal_mixture_bound",
     "normalized_entropy",
     "p_to_e",
@@ -146,6 +181,11 @@ __all__ = [
     "psi",
     "reliability",
     "resample_counts",
+    "rows_needed",
+    "score_codes",
+    "smallest_difference",
+    "two_sided",
     "wasserstein",
+    "wilcoxon_signed_rank",
     "wilson",
 ]

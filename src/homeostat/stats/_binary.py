@@ -135,7 +135,7 @@ def binned(q: Floats, bins: int, binning: Binning) -> NDArray[np.intp]:
     if bins < 1:
         raise InputError(f"At least one bin is needed, got {bins}.")
     if binning == "width":
-        codes = np.maximum(np.ceil(q * bins) - 1, 0).astype(np.intp)
+        codes = np.maximum(np.ceil(q * bins - 1e-9) - 1, 0).astype(np.intp)
     elif binning == "mass":
         cuts = np.quantile(q, np.arange(1, bins) / bins, method="inverted_cdf")
         codes = np.searchsorted(np.unique(cuts), q, side="left")

@@ -6,31 +6,36 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from homeostat.stats._binary import Floats, labels, score_codes
+from homeostat.stats._binary import Floats, labels, score_codes, weights
 from homeostat.stats._intervals import Interval, influence_error, two_sided, wilson
 
 __all__ = ["auc_influence", "auc_interval", "average_precision_influence"]
 
 
-def auc_influence(label: ArrayLike, score: ArrayLike) -> tuple[float, Floats] | None:
+def auc_influence(
+    label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[float, Floats] | None:
     """Return the AUC and what each row adds to its error, shape (n,); None for one class.
 
     Source: the structural components of DeLong, DeLong and Clarke-Pearson 1988, by ranks.
     """
     y = labels(label)
     code = score_codes(score, len(y))
-    n_ones, n_zeros = float(y.sum()), float(len(y) - y.sum())
+    w = np.ones(len(y)) if weight is None else weights(weight, n=len(y))
+    ones, zeros = np.bincount(code, w * y), np.bincount(code, w * (1 - y))
+    n_ones, n_zeros = float(ones.sum()), float(zeros.sum())
     if not n_ones or not n_zeros:
         return None
-    ones, zeros = np.bincount(code, y), np.bincount(code, 1 - y)
     below = (np.cumsum(zeros) - zeros / 2) / n_zeros  # share of the 0s a score beats
     above = 1 - (np.cumsum(ones) - ones / 2) / n_ones  # share of the 1s that beat a score
     area = float(ones @ below) / n_ones
     placed = np.where(y == 1, (below[code] - area) / n_ones, (above[code] - area) / n_zeros)
-    return area, placed
+    return area, w * placed
 
 
-def average_precision_influence(label: ArrayLike, score: ArrayLike) -> tuple[float, Floats] | None:
+def average_precision_influence(
+    label: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None
+) -> tuple[float, Floats] | None:
     """Return the average precision and what each row adds to its error, shape (n,).
 
     Returns:
@@ -39,16 +44,18 @@ def average_precision_influence(label: ArrayLike, score: ArrayLike) -> tuple[flo
     """
     y = labels(label)
     code = score_codes(score, len(y))
-    n_ones = float(y.sum())
+    w = np.ones(len(y)) if weight is None else weights(weight, n=len(y))
+    place = code.max(initial=0) - code  # from the highest score down
+    ones, taken = np.bincount(place, w * y), np.cumsum(np.bincount(place, w))
+    n_ones = float(ones.sum())
     if not n_ones:
         return None
-    place = code.max() - code  # from the highest score down
-    ones, taken = np.bincount(place, y), np.cumsum(np.bincount(place))
+    taken = np.maximum(taken, np.finfo(np.float64).tiny)
     precision = np.cumsum(ones) / taken
     value = float(ones @ precision) / n_ones
     gained = np.cumsum((ones / taken)[::-1])[::-1]
     lost = np.cumsum((ones * precision / taken)[::-1])[::-1]
-    return value, (y * (precision - value + gained)[place] - lost[place]) / n_ones
+    return value, w * (y * (precision - value + gained)[place] - lost[place]) / n_ones
 
 
 def auc_interval(

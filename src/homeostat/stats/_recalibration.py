@@ -15,8 +15,9 @@ from scipy import optimize, special
 
 from homeostat.core import InputError, Json
 from homeostat.stats._binary import Floats, check_binary, probabilities
+from homeostat.stats._logistic import logistic
 
-__all__ = ["Isotonic", "Platt", "Temperature"]
+__all__ = ["Isotonic", "Platt", "Temperature", "fitted_on"]
 
 _EPS = 1e-15
 
@@ -36,19 +37,8 @@ class Platt:
     @classmethod
     def fit(cls, label: ArrayLike, p: ArrayLike) -> Self:
         """Fit by maximum likelihood, with Platt's targets so that no separation is infinite."""
-        y, z = _fitted_on(label, p)
-        n_ones = y.sum()
-        ones = (n_ones + 1) / (n_ones + 2)
-        zeros = 1 / (len(y) - n_ones + 2)
-        target = np.where(y == 1, ones, zeros)
-
-        def loss(ab: Floats) -> tuple[float, Floats]:
-            line = ab[0] * z + ab[1]
-            off = special.expit(line) - target
-            value = np.mean(np.logaddexp(0, line) - target * line)
-            return float(value), np.array([np.mean(off * z), np.mean(off)])
-
-        slope, intercept = optimize.minimize(loss, np.array([1.0, 0.0]), jac=True).x
+        y, z = fitted_on(label, p)
+        slope, intercept = logistic(z[None], y)
         return cls(float(slope), float(intercept))
 
     def __call__(self, p: ArrayLike) -> Floats:
@@ -78,7 +68,7 @@ class Temperature:
     @classmethod
     def fit(cls, label: ArrayLike, p: ArrayLike) -> Self:
         """Fit by maximum likelihood: convex in 1 / temperature, searched in [0.01, 100]."""
-        y, z = _fitted_on(label, p)
+        y, z = fitted_on(label, p)
 
         def loss(log_inverse: float) -> float:
             line = np.exp(log_inverse) * z
@@ -118,7 +108,7 @@ class Isotonic:
     @classmethod
     def fit(cls, label: ArrayLike, p: ArrayLike) -> Self:
         """Fit by least squares on the means of equal probabilities."""
-        y, _ = _fitted_on(label, p)
+        y, _ = fitted_on(label, p)
         knots, codes, counts = np.unique(probabilities(p), return_inverse=True, return_counts=True)
         means = np.bincount(codes, y) / counts
         steps = optimize.isotonic_regression(means, weights=counts).x
@@ -141,7 +131,8 @@ class Isotonic:
         return cls(tuple(predicted), tuple(observed))
 
 
-def _fitted_on(label: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
+def fitted_on(label: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
+    """Return a label of both classes, and log-odds."""
     y, q = check_binary(label, p)
     if y.min() == y.max():
         raise InputError(f"A recalibration needs both classes, got label {y[0]:g} in every row.")

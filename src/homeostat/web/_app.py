@@ -21,11 +21,13 @@ from homeostat.core import HomeostatError, InputError, NotFoundError
 from homeostat.record import Record
 from homeostat.web import (
     _artifacts,
+    _card,
     _compare,
     _evaluation,
     _findings,
     _home,
     _lineage,
+    _profiles,
     _run,
     _runs,
     _shift,
@@ -63,11 +65,15 @@ _PAGES: Mapping[str, Page] = {
     "/tables/{run}": _tables.of_run,
     "/artifacts": _artifacts.artifacts,
     "/artifacts/{reference:path}": _artifacts.artifact,
+    "/profiles": _profiles.profiles,
+    "/models/{name:path}/{version}/card": _card.card,
     "/lineage/{identity:path}": _lineage.lineage,
     "/findings": _findings.findings,
     "/findings/{finding}": _findings.finding,
 }
-_PART_OF = {"/compare": "/runs", "/tables": "/runs"}
+_PART_OF = {
+    "/compare": "/runs", "/tables": "/runs", "/profiles": "/artifacts", "/models": "/artifacts",
+}  # fmt: skip
 _OF_A_SYSTEM = ("/", "/timeline", "/shift", "/evaluation")
 
 
@@ -95,6 +101,9 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/events", events(opened, closing)),
         Route("/file", download(opened)),
+        Route("/card.css", _card.style),
+        Route("/profile.css", _profiles.style),
+        Route("/profile.js", _profiles.script),
         Route("/media/{content}", media(opened)),
         Route("/series", series(opened)),
         Route("/runs/{run}/series", series(opened)),

@@ -8,10 +8,12 @@ import polars as pl
 
 from homeostat.core import NotFoundError
 from homeostat.record import Artifact
+from homeostat.web._card import card_href
 from homeostat.web._flat import flat
 from homeostat.web._links import query
 from homeostat.web._lists import Sorting, cut, filters
 from homeostat.web._page import Ask, Table, View, missing
+from homeostat.web._profiles import is_profile, profile_href
 from homeostat.web._read import run_rows
 
 __all__ = ["artifact", "artifacts"]
@@ -67,7 +69,8 @@ def artifact(ask: Ask) -> View:
             {"name": name, "size": found.sizes[name], "digest": digest,
              "href": ask.link.file(found.reference, name),
              "table": query("/tables", artifact=found.reference, name=name)
-             if name.endswith((".table.json", ".parquet")) else None}
+             if name.endswith((".table.json", ".parquet")) else None,
+             "profile": _profile(found, versions, name)}
             for name, digest in found.files.items()
         ],
         "made_by": _runs(ask, (e.source for e in lineage.edges if e.target == found.id)),
@@ -80,8 +83,21 @@ def artifact(ask: Ask) -> View:
     }  # fmt: skip
     files = [(name, found.sizes[name], digest) for name, digest in found.files.items()]
     table = Table("files", ("file", "size_bytes", "sha256"), files)
-    drawing = {"preview": _preview(found)}
+    drawing = {"preview": _preview(found), "card": card_href(found)}
     return View("artifact.html", found.reference, data, [table], drawing)
+
+
+def _profile(found: Artifact, versions: pl.DataFrame, name: str) -> list[dict[str, str]]:
+    """Return where a file is shown as a profile, and beside the version before."""
+    if not is_profile(name):
+        return []
+    before = versions.filter(pl.col("version") < found.version)
+    links = [{"words": "as a profile", "href": profile_href(found.reference, name=name)}]
+    if len(before):
+        last = f"{found.name}:v{max(before['version'].to_list())}"
+        href = profile_href(last, found.reference, name=name)
+        links.append({"words": f"since {last}", "href": href})
+    return links
 
 
 def _runs(ask: Ask, ids: Iterable[str]) -> list[dict[str, str]]:

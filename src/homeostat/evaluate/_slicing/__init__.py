@@ -1,0 +1,1 @@
+"""Slices: a metric on each part of the data, finding the weak ones, Simpson's paradox."""
