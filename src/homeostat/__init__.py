@@ -14,11 +14,15 @@ if TYPE_CHECKING:
         core,
         data,
         evaluate,
+        expect,
         features,
+        importance,
+        leakage,
         media,
         monitor,
         record,
         reproduce,
+        sample,
         serve,
         split,
         stats,
@@ -68,8 +72,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "adapt", "core", "data", "evaluate", "features", "media", "monitor", "record", "reproduce",
-    "serve", "split", "stats", "sync", "track", "train",
+    "adapt", "core", "data", "evaluate", "expect", "features", "importance", "leakage", "media",
+    "monitor", "record", "reproduce", "sample", "serve", "split", "stats", "sync", "track", "train",
 )  # fmt: skip
 _HOMES = {
     "core": ("Finding", "RealClock", "Schema", "SimulatedClock", "Verdict"),
@@ -117,10 +121,13 @@ __all__ = [
     "data",
     "define_metric",
     "evaluate",
+    "expect",
     "features",
     "finish",
     "history",
+    "importance",
     "init",
+    "leakage",
     "log",
     "log_artifact",
     "log_code",
@@ -130,6 +137,7 @@ __all__ = [
     "reproduce",
     "run",
     "runs",
+    "sample",
     "save",
     "seed",
     "serve",

@@ -14,6 +14,7 @@ import pytest
 from shop import iso
 
 from homeostat.cli import cli
+from homeostat.evaluate import no_worse
 from homeostat.record import Record
 from homeostat.serve import Client
 
@@ -35,7 +36,7 @@ def test_help_lists_every_command_in_its_section(homeostat):
     assert told.code == 0
     sections = [line[:-1] for line in told.out.splitlines() if line.endswith(":")]
     assert sections[1:] == [
-        "Start here", "The loop", "Track", "Ask the record", "Do it again",
+        "Start here", "The loop", "Data", "Track", "Ask the record", "Do it again",
         "Look after the record",
     ]  # fmt: skip
     for name in cli.commands:
@@ -239,6 +240,11 @@ def test_a_port_in_use_is_told_with_another_to_choose(homeostat, filled, command
 
 def test_run_goes_once_round_and_a_refusal_names_its_reasons(homeostat, tmp_path, monkeypatch):
     monkeypatch.chdir(SHOP)
+    # By now the depot has moved, and no model here beats the majority's rate.
+    refused = homeostat("run", "shop:shop", "--record", tmp_path / "record")
+    assert refused.code == 1
+    assert "a release must be shown to be better" in refused.err
+    monkeypatch.setattr("shop.beats", no_worse)
     told = homeostat("run", "shop:shop", "--record", tmp_path / "record")
     assert told.code == 0
     assert told.out.startswith("shop: released shop:v0\n")
@@ -297,3 +303,11 @@ def test_ui_tells_its_address_once_it_answers(filled):
         shown.send_signal(signal.SIGINT)
         _, err = shown.communicate(timeout=60)
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("form", "start"), [("md", "# "), ("html", "<!doctype"), ("json", "{")])
+def test_a_card_is_printed_in_each_form(homeostat, filled, form, start):
+    said = homeostat("card", "shop", "--record", filled, "--format", form)
+    assert said.code == 0
+    assert said.out.lower().startswith(start)
+    assert "shop" in said.out

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from homeostat.core import Column, MissingExtraError, Role, Verdict
-from homeostat.data import check
 from homeostat.demo import _nyc_tables
 from homeostat.demo.flights import (
     flight_events,
@@ -14,7 +13,8 @@ from homeostat.demo.flights import (
     flights_schema,
     known_by,
 )
-from homeostat.split import check_known_at
+from homeostat.expect import check
+from homeostat.leakage import check_known_at
 
 LEAKY = ["dep_time", "dep_delay", "arr_time", "arr_delay", "air_time"]
 

@@ -1,4 +1,4 @@
-"""Commands that do a run again, compare two, and report."""
+"""Commands that do a run again, compare two, and report on runs and models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["add_to"]
 
 def add_to(group: click.Group) -> None:
     """Add the commands of this module."""
-    for command in (reproduce, report, compare):
+    for command in (reproduce, report, compare, card):
         group.add_command(command)
 
 
@@ -92,3 +92,26 @@ def compare(left: str, right: str, record: Path, code: bool) -> None:  # noqa: F
     click.echo(str(source.compare(left, right)))
     if code:
         click.echo(import_module("homeostat.reproduce").compare_code(source, left, right).patch)
+
+
+@click.command()
+@click.argument("model")
+@record_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "html", "json"]),
+    default="md",
+    show_default=True,
+    help="What to print.",
+)
+def card(model: str, record: Path, form: str) -> None:
+    """Print the card of MODEL: what it is for, how good, for whom, and how it has lived.
+
+    MODEL is a system, a version such as `late-orders:v3`, or the id of a run.
+    """
+    made = import_module("homeostat.loop").card(opened(record), model)
+    if form == "json":
+        click.echo(made.to_bytes().decode())
+    else:
+        click.echo(made.to_html() if form == "html" else made.to_markdown())

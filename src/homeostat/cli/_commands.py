@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from homeostat.loop import System
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "system_named"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,8 +27,18 @@ R = TypeVar("R")
 _SECTIONS = {
     "Start here": ("demo", "ui"),
     "The loop": ("run", "replay", "serve"),
+    "Data": ("data", "practices"),
     "Track": ("exec", "import", "sync", "server"),
-    "Ask the record": ("runs", "compare", "findings", "events", "artifacts", "lineage"),
+    "Ask the record": (
+        "runs",
+        "compare",
+        "findings",
+        "events",
+        "artifacts",
+        "lineage",
+        "labels",
+        "card",
+    ),
     "Do it again": ("reproduce", "report"),
     "Look after the record": ("record",),
 }
@@ -275,6 +285,16 @@ def events(record: Path, kind: str | None, run_id: str | None) -> pl.DataFrame:
         polars.col("payload").str.json_path_match(path) for path in ("$.summary", "$.reason")
     )
     return frame.with_columns(summary=told.fill_null(""))
+
+
+@cli.command()
+@click.argument("system")
+@record_option
+@_prints_frame("key", "priority", "reason", "source", "asked_at")
+def labels(system: str, record: Path) -> pl.DataFrame:
+    """Which rows of SYSTEM wait for a person's label, the most wanted first."""
+    opened(record)
+    return cast("pl.DataFrame", import_module("homeostat.loop").wanted_labels(record, system))
 
 
 @cli.command()

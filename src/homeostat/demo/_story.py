@@ -16,9 +16,10 @@ from rich.table import Table
 
 from homeostat.core import Engine, Finding, GateError, LocalEngine, SimulatedClock, Verdict, measure
 from homeostat.demo._system import LEAKY, PERIOD, flight_delay, policies
+from homeostat.leakage import check_split
 from homeostat.loop import Release, Replay, Retrain, System, freshness, replay, run
 from homeostat.record import Record
-from homeostat.split import check_split, random_split
+from homeostat.split import random_split
 from homeostat.train import Boosted
 
 __all__ = ["run_demo"]
