@@ -10,7 +10,7 @@ from shop import Misled, day, happened, iso, never, often, orders, shop, shown
 
 from homeostat.core import SimulatedClock
 from homeostat.loop import live, replay, run
-from homeostat.loop._run import package_of
+from homeostat.loop._release import package_of
 from homeostat.record import Record
 from homeostat.serve import Client, assign, read_predictions, serving
 

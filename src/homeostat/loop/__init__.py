@@ -8,8 +8,9 @@ from homeostat.loop._freshness import freshness
 from homeostat.loop._history import History
 from homeostat.loop._label_queue import ask_for_labels, wanted_labels
 from homeostat.loop._live import live
+from homeostat.loop._release import Release
 from homeostat.loop._replay import Replay, replay
-from homeostat.loop._run import Release, run
+from homeostat.loop._run import run
 
 __all__ = [
     "BestPractices",

@@ -11,6 +11,7 @@ from homeostat.core import Clock, Finding, InputError, Json, RealClock, Verdict
 from homeostat.loop._declaration import System
 from homeostat.loop._practice_evidence import Evidence, of_record, of_system
 from homeostat.loop._practices import PRACTICES, judge
+from homeostat.loop._release import open_record, package_of
 
 if TYPE_CHECKING:
     from homeostat.record import Record
@@ -107,8 +108,6 @@ def best_practices(
             )
         known, model = Evidence(name), None
     else:
-        from homeostat.loop._run import open_record, package_of  # noqa: PLC0415 - only with a record
-
         opened = open_record(record)
         known = of_record(opened, name, run)
         wanted = declared is not None and importance is None and known.model

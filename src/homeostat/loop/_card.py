@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from homeostat.core import InputError, NotFoundError, suggest
 from homeostat.evaluate import ModelCard, model_card
+from homeostat.loop._release import open_record
+from homeostat.record import Artifact, Record, RunInfo
 
 if TYPE_CHECKING:
     from homeostat.loop._declaration import System
-    from homeostat.record import Artifact, Record, RunInfo
 
 __all__ = ["card", "keep_card"]
 
@@ -43,12 +44,9 @@ def card(record: Record | Path | str, model: Artifact | System | str) -> ModelCa
         See ``docs/model-card.md``.
     """
     from homeostat.loop._card_facts import facts_of_model, facts_of_run  # noqa: PLC0415 - reading
-    from homeostat.loop._run import open_record  # noqa: PLC0415 - what runs keeps cards
 
     opened = open_record(record)
     found = _found(opened, model)
-    from homeostat.record import Artifact  # noqa: PLC0415 - loaded by now
-
     if isinstance(found, Artifact):
         return model_card(facts_of_model(opened, found))
     return model_card(facts_of_run(opened, found))
@@ -69,9 +67,6 @@ def keep_card(record: Record | Path | str, model: Artifact | System | str) -> Ar
         NotFoundError: As :func:`card`.
         InputError: As :func:`card`; or if there is a model that was never released.
     """
-    from homeostat.loop._run import open_record  # noqa: PLC0415 - what runs keeps cards
-    from homeostat.record import Artifact  # noqa: PLC0415 - only here
-
     opened = open_record(record)
     opened.settle()  # code and environment are captured in the background
     about = _found(opened, model)

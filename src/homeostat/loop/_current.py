@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from homeostat.core import NotFoundError
+from homeostat.loop._release import package_of
 from homeostat.stats import Floats
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ def current_prediction(
         Predictions (n,), and why some are NaN.
     """
     from homeostat.loop._card_facts import trained_until  # noqa: PLC0415 - only with a production
-    from homeostat.loop._run import package_of  # noqa: PLC0415 - what runs asks for it
 
     answers = np.full(frame.height, np.nan)
     package = package_of(current)

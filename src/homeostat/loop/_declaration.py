@@ -12,7 +12,17 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from homeostat.adapt import DataWindow, Trigger, every, everything
-from homeostat.core import Clock, Engine, Finding, Model, Schema, SchemaError, duration, suggest
+from homeostat.core import (
+    Clock,
+    Engine,
+    Finding,
+    Json,
+    Model,
+    Schema,
+    SchemaError,
+    duration,
+    suggest,
+)
 from homeostat.data import Dataset
 from homeostat.evaluate import GateContext, Intent
 from homeostat.expect import Suite
@@ -20,8 +30,8 @@ from homeostat.serve import Rollout
 from homeostat.split import TimeSplit
 
 if TYPE_CHECKING:
+    from homeostat.loop._release import Release
     from homeostat.loop._replay import Replay
-    from homeostat.loop._run import Release
     from homeostat.record import Record
 
 __all__ = ["Gate", "Outcome", "Retrain", "System", "Watch"]
@@ -166,6 +176,16 @@ class System:
     def policy(self) -> Retrain:
         """When and how it is trained again."""
         return self.retrain or Retrain(model=list(self.models.values())[-1])
+
+    def told(self) -> dict[str, Json]:
+        """Return what the record keeps of the declaration, for people and for the model card."""
+        told: dict[str, Json] = {
+            "features": list(self.features),
+            "outcome": self.outcome.sql,
+            "gates": [str(getattr(gate, "name", type(gate).__name__)) for gate in self.gates],
+            "seed": self.seed,
+        }
+        return told | ({"intent": intent} if (intent := self.intent.to_json()) else {})
 
     def but(self, **changes: Any) -> System:  # noqa: ANN401 - any field of the declaration
         """Return the system with some fields changed."""

@@ -10,7 +10,7 @@ import polars as pl
 
 from homeostat.core import Finding, Schema
 from homeostat.features import check_served
-from homeostat.loop._run import open_record
+from homeostat.loop._release import open_record
 from homeostat.record import Record
 from homeostat.serve import read_predictions
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from homeostat import adapt, data
 from homeostat.core import Model, SimulatedClock
 from homeostat.loop._live import history_of
-from homeostat.loop._run import open_record
+from homeostat.loop._release import open_record
 from homeostat.loop._stages import Made, Stages
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from homeostat.core import SchemaError
-from homeostat.loop._run import open_record
+from homeostat.loop._release import open_record
 from homeostat.serve import joined
 
 if TYPE_CHECKING:

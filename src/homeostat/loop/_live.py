@@ -14,7 +14,8 @@ from homeostat.loop._card import keep_card
 from homeostat.loop._history import History
 from homeostat.loop._operation import Operation
 from homeostat.loop._reference import Reference
-from homeostat.loop._run import open_record, package_of, run
+from homeostat.loop._release import open_record, package_of
+from homeostat.loop._run import run
 from homeostat.loop._version import Version
 from homeostat.loop._watching import Watcher
 from homeostat.serve import Plan, direct, pack
@@ -22,7 +23,7 @@ from homeostat.serve import Plan, direct, pack
 if TYPE_CHECKING:
     from homeostat.core import Model, Schema
     from homeostat.loop._declaration import System
-    from homeostat.loop._run import Release
+    from homeostat.loop._release import Release
     from homeostat.record import Record, Run
 
 __all__ = ["history_of", "keep", "live"]

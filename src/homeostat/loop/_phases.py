@@ -13,7 +13,7 @@ from homeostat.core import Finding, Json
 from homeostat.record import Artifact
 from homeostat.stats import Floats, log_losses, paired_difference
 
-__all__ = ["Answers", "ladder", "phase_rows", "slice_rows"]
+__all__ = ["Answers", "ladder", "metric_rows", "phase_rows", "slice_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,18 @@ def slice_rows(findings: list[Finding]) -> list[dict[str, Json]]:
         }
         for found in findings
         if found.check == "slice.metric"
+    ]
+
+
+def metric_rows(metrics: evaluate.Metrics) -> list[Json]:
+    """Return one row a metric, with its interval."""
+    return [
+        {
+            "metric": one.name,
+            "value": one.value,
+            "low": None if one.interval is None else one.interval.low,
+            "high": None if one.interval is None else one.interval.high,
+            "n": one.n,
+        }
+        for one in metrics
     ]

@@ -23,7 +23,8 @@ from homeostat.loop._history import History
 from homeostat.loop._live import history_of, keep
 from homeostat.loop._operation import Operation
 from homeostat.loop._reference import Reference
-from homeostat.loop._run import Release, open_record, package_of, run
+from homeostat.loop._release import Release, open_record, package_of
+from homeostat.loop._run import run
 from homeostat.loop._stages import code_digest
 from homeostat.loop._table import policy_table
 from homeostat.loop._version import Version

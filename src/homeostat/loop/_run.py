@@ -34,16 +34,16 @@ from homeostat.loop._card import keep_card
 from homeostat.loop._current import current_model, current_prediction
 from homeostat.loop._declaration import System
 from homeostat.loop._history import History
-from homeostat.loop._phases import Answers, ladder, phase_rows, slice_rows
+from homeostat.loop._phases import Answers, ladder, metric_rows, phase_rows, slice_rows
+from homeostat.loop._release import ANSWERS, CHAMPION, Release, open_record, package_of
 from homeostat.loop._stages import Made, Stages
 from homeostat.record import Artifact, Record, Run
-from homeostat.serve import PackagedModel, pack, unpack
+from homeostat.serve import pack
 from homeostat.stats import Floats
 
 if TYPE_CHECKING:
     from homeostat.split import Splits
 
-CHAMPION = "production"  # the alias that servers follow
 _SOUND = Policy("sound", finding(verdict="fail"), "block")
 #: Too little to judge by is no pass; but a rare slice must not block every release for good.
 _GATES = Policy(
@@ -52,55 +52,7 @@ _GATES = Policy(
     "block",
 )
 
-__all__ = ["Release", "open_record", "package_of", "run"]
-
-ANSWERS = "answers.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """What one round of the loop released.
-
-    Args:
-        system: Name of the system.
-        run_id: The round in the record.
-        model: The packaged model, as an artifact.
-        baseline: The best of the simpler models, as a package: what the model must replace.
-        schema: Of the features, as a request must have them.
-        trained_until: No later row was trained on.
-        phases: Each model with its loss and how it differs from the one before.
-        findings: Everything the round judged.
-        cached: Whether no stage had to be run again.
-    """
-
-    system: str
-    run_id: str
-    model: Artifact
-    baseline: Artifact
-    schema: Schema
-    trained_until: datetime
-    phases: tuple[Mapping[str, Json], ...]
-    findings: tuple[Finding, ...]
-    cached: bool
-
-    def describe(self) -> str:
-        """Return a few lines for a terminal."""
-        phases = [
-            f"  phase {phase['phase']}  {phase['name']:<20} log loss {phase['logloss']:.4f}"
-            f"  AUC {phase['auc']:.3f}  {phase['words']}"
-            for phase in self.phases
-        ]
-        return "\n".join([f"{self.system}: released {self.model.reference}", *phases])
-
-
-def open_record(record: Record | Path | str) -> Record:
-    """Return a record, given itself or its folder."""
-    return record if isinstance(record, Record) else Record(record)
-
-
-def package_of(artifact: Artifact) -> PackagedModel:
-    """Read the model of an artifact back, every byte checked."""
-    return unpack({name: artifact.read(name) for name in artifact.files if name != ANSWERS})
+__all__ = ["run"]
 
 
 def run(
@@ -123,7 +75,7 @@ def run(
     """
     opened = open_record(record)
     now = clock or RealClock()
-    config = {"now": now.now().isoformat(), **_told(system)}
+    config = {"now": now.now().isoformat(), **system.told()}
     with opened.start_run("run", system.name, system=system.name, config=config) as parent:
         stages = Stages(opened, parent, system.name)
         if on_stage is not None:
@@ -131,17 +83,6 @@ def run(
         release = _Round(system, stages, parent, now).go()
     keep_card(opened, release.model)
     return release
-
-
-def _told(system: System) -> dict[str, Json]:
-    """Return what the record keeps of a declaration, for people and for the model card."""
-    told: dict[str, Json] = {
-        "features": list(system.features),
-        "outcome": system.outcome.sql,
-        "gates": [str(getattr(gate, "name", type(gate).__name__)) for gate in system.gates],
-        "seed": system.seed,
-    }
-    return told | ({"intent": intent} if (intent := system.intent.to_json()) else {})
 
 
 @dataclass(slots=True)
@@ -353,14 +294,16 @@ class _Round:
         comparison = evaluate.compare(label, given, blocks=days, rng=self.system.seed)
         best, baseline = ladder(label, given, days)
         phases = phase_rows(comparison, answers, best)
+        test = self.splits.test
 
         def make() -> Made:
+            scored = evaluate.metrics(self.label[test], answers[best].test, blocks=self.days[test])
             return Made(
                 f"best: {best}",
                 [*comparison.findings, *(judged := self._judged(answers[best].test))],
                 reports={
                     "phases": phases,
-                    "metrics": self._measured(answers[best].test),
+                    "metrics": metric_rows(scored),
                     "slices": slice_rows(judged),
                     "calibration": dict(judged[0].evidence),
                 },
@@ -380,27 +323,12 @@ class _Round:
             found += evaluate.slices(label, p, frame, by=by, blocks=days)
         return found
 
-    def _measured(self, p: Floats) -> list[Json]:
-        """Measure the best model on the test rows."""
-        test = self.splits.test
-        return [
-            {
-                "metric": one.name,
-                "value": one.value,
-                "low": None if one.interval is None else one.interval.low,
-                "high": None if one.interval is None else one.interval.high,
-                "n": one.n,
-            }
-            for one in evaluate.metrics(self.label[test], p, blocks=self.days[test])
-        ]
-
     def _gates(self, answers: Mapping[str, Answers], best: str, baseline: str) -> None:
         test = self.splits.test
         others = {name: answer.test for name, answer in answers.items()}
         if baseline != best:
             others.setdefault("simpler", answers[baseline].test)
         seen = dict.fromkeys([*self.system.features, *self.system.schema.having("slice")])
-
         rows = self.splits.take("test", self.frame)
         current = current_model(self.stages.record, self.system.name, answers[best].artifact)
 
