@@ -145,7 +145,7 @@ def main():
     options, _ = asked.parse_known_args()
     python = None if options.no_peer else python_of("sliceline", PEER)
     beside(python, 50_000, 10, 13, depth=2)
-    beside(python, 50_000, 10, 8, depth=3, rounds=1)
+    beside(python, 50_000, 10, 5, depth=3, rounds=1)
     beside(python, 50_000, 20, 10, depth=2, rounds=1)
     beside(python, 50_000, 25, 10, depth=2, rounds=1)
     beside(python, 50_000, 40, 5, depth=2, rounds=1)
