@@ -245,15 +245,21 @@ def test_no_rows_or_values_are_unknown_and_never_fine(name, arguments, _):
     assert found(name, arguments, empty).verdict == "unknown"
 
 
-@pytest.mark.parametrize("name", [one[0] for one in NUMBERS if "column" in one[1]])
-def test_a_statistic_of_nothing_but_nulls_is_not_known(name):
-    arguments = next(given for known, given, *_ in NUMBERS if known == name) | {"column": "none"}
-    if "count" in name or "non_null" in name:
-        pytest.skip("a count of nothing is a number")
+OF_NOTHING = {  # how many, or what share, is known of nothing too: none
+    "expect_column_unique_value_count_to_be_between",
+    "expect_column_proportion_of_non_null_values_to_be_between",
+}
+
+
+@pytest.mark.parametrize("name", sorted({one[0] for one in NUMBERS if "column" in one[1]}))
+def test_of_nothing_but_nulls_counts_are_zero_and_no_other_statistic_is_known(name):
+    given = next(given for known, given, *_ in NUMBERS if known == name)
+    arguments = given | {"column": "none"}
     arguments |= {"value_set": [1]} if "value_set" in arguments else {}
-    if "day" in str(arguments) or name.endswith("chisquare_test_p_value_to_be_greater_than"):
-        return
-    assert found(name, arguments).verdict == "unknown"
+    assert found(name, arguments).verdict == ("ok" if name in OF_NOTHING else "unknown")
+    if name in OF_NOTHING:
+        more = {"column": "none", "min_value": 1e-9 if "proportion" in name else 1}
+        assert found(name, more).verdict == "fail"
 
 
 def test_a_function_of_each_name_writes_the_expectation():

@@ -11,6 +11,7 @@ from homeostat.core._lazy import lazily
 
 if TYPE_CHECKING:
     from homeostat.core._clock import Clock, Cost, RealClock, SimulatedClock, measure
+    from homeostat.core._columns import require_columns
     from homeostat.core._engine import Engine, LocalEngine
     from homeostat.core._errors import (
         CorruptionError,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from homeostat.core._known_at import KnownAt, duration
     from homeostat.core._model import Model, Updatable
     from homeostat.core._policy import Condition, Decision, Policy, decide, finding
-    from homeostat.core._row_ids import row_ids
+    from homeostat.core._row_ids import mix, row_ids
     from homeostat.core._row_set import RowSet
     from homeostat.core._schema import Column, ColumnType, Expectation, Role, Schema
     from homeostat.core._tracked_rows import TrackedRows
@@ -79,7 +80,9 @@ __all__ = [
     "duration",
     "finding",
     "measure",
+    "mix",
     "parse_expression",
+    "require_columns",
     "row_ids",
     "suggest",
     "worst",
@@ -88,6 +91,7 @@ __all__ = [
 __getattr__ = lazily(
     globals(),
     {
+        "_columns": ["require_columns"],
         "_clock": ["Clock", "Cost", "RealClock", "SimulatedClock", "measure"],
         "_engine": ["Engine", "LocalEngine"],
         "_errors": [
@@ -111,7 +115,7 @@ __getattr__ = lazily(
         "_known_at": ["KnownAt", "duration"],
         "_model": ["Model", "Updatable"],
         "_policy": ["Condition", "Decision", "Policy", "decide", "finding"],
-        "_row_ids": ["row_ids"],
+        "_row_ids": ["mix", "row_ids"],
         "_row_set": ["RowSet"],
         "_schema": ["Column", "ColumnType", "Expectation", "Role", "Schema"],
         "_tracked_rows": ["TrackedRows"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from homeostat.core._errors import SchemaError, suggest
+from homeostat.core._columns import require_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,9 +44,7 @@ def row_ids(frame: pl.DataFrame, key: Sequence[str] = ()) -> NDArray[np.uint64]:
         >>> row_ids(pl.DataFrame({"b": ["y"], "a": [2.0]})).tolist() == [two]
         True
     """
-    for name in key:
-        if name not in frame.columns:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
+    require_columns(frame, key)
     ids = np.full(frame.height, _GOLDEN, np.uint64)
     for name in key or sorted(frame.columns):
         ids = mix(ids ^ column_hash(frame[name]))

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from homeostat.core import mix
+
 __all__ = ["hash_numbers", "hash_text"]
 
 _PRIME = 0x9E3779B97F4A7C15  # odd, so that no byte is lost modulo 2**64
@@ -21,7 +23,7 @@ def hash_numbers(values: NDArray[Any]) -> NDArray[np.uint64]:
     if values.dtype == np.int64 and len(values):
         wide = (values > _EXACT) | (values < -_EXACT)
         bits = np.where(wide, values.view(np.uint64), bits)
-    return _mix(bits)
+    return mix(bits)
 
 
 def hash_text(texts: Sequence[str]) -> NDArray[np.uint64]:
@@ -36,12 +38,4 @@ def hash_text(texts: Sequence[str]) -> NDArray[np.uint64]:
     place = np.arange(len(raw)) - np.repeat(ends - lengths, lengths)
     powers = np.cumprod(np.full(int(lengths.max()) + 1, _PRIME, np.uint64))
     sums = np.concatenate([[np.uint64(0)], np.cumsum((raw + np.uint64(1)) * powers[place])])
-    return _mix(sums[ends] - sums[ends - lengths] + _mix(lengths.astype(np.uint64)))
-
-
-def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble bits (the finaliser of Steele et al. 2014, SplitMix64)."""
-    bits = bits + np.uint64(_PRIME)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    return mix(sums[ends] - sums[ends - lengths] + mix(lengths.astype(np.uint64)))

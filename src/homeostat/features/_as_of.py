@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import InputError, SchemaError, duration
-from homeostat.features._point_in_time import require
+from homeostat.core import InputError, SchemaError, duration, require_columns
 
 __all__ = ["as_of_join", "as_of_rows", "check_name_free", "moments"]
 
@@ -74,7 +73,7 @@ def as_of_join(
     taken = columns
     if taken is None:
         taken = [name for name in table.columns if name not in {*by, *times}]
-    require(table, [*by, *times, *taken])
+    require_columns(table, [*by, *times, *taken])
     named = {name: prefix + name for name in taken}
     check_name_free(requests, named.values())
     rows = as_of_rows(requests, table, by=by, at=at, time=time, created_at=created_at, ttl=ttl)
@@ -107,7 +106,7 @@ def as_of_rows(
     worse. So requests and rows are put in one order of (key, moment), and a running maximum of
     the rows' ranks tells each request its row.
     """
-    require(requests, [*by, at])
+    require_columns(requests, [*by, at])
     columns = {name: table[name] for name in dict.fromkeys([time, created_at or time])}
     unit = _finest([requests[at], *columns.values()])
     asked = moments(requests[at], unit)

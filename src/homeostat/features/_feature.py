@@ -11,9 +11,9 @@ from typing import Self
 
 import polars as pl
 
-from homeostat.core import InputError, KnownAt, SchemaError, suggest
+from homeostat.core import InputError, KnownAt, SchemaError, require_columns, suggest
 from homeostat.data import digest_of
-from homeostat.features._point_in_time import RecentMean, recent_mean, require
+from homeostat.features._point_in_time import RecentMean, recent_mean
 
 __all__ = ["Definition", "Feature", "FeatureSet"]
 
@@ -199,5 +199,5 @@ def _evaluate(frame: pl.DataFrame, expressions: Mapping[str, pl.Expr]) -> dict[s
             return frame.select(named).to_dict()
         return {name: frame.select(one)[name] for name, one in zip(expressions, named, strict=True)}
     except pl.exceptions.PolarsError as error:
-        require(frame, sorted({name for one in named for name in one.meta.root_names()}))
+        require_columns(frame, sorted({name for one in named for name in one.meta.root_names()}))
         raise SchemaError(f"A feature cannot be computed: {error}.") from error

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from homeostat.core import Finding, Verdict, duration
-from homeostat.features._point_in_time import require
+from homeostat.core import Finding, Verdict, duration, require_columns
 
 __all__ = ["FEWEST", "OVERLAP", "coverage", "generalization", "held", "is_range"]
 
@@ -49,8 +48,8 @@ def generalization(
         ['fail', 'ok']
     """
     names = train.columns if features is None else features
-    require(train, names)
-    require(other, names)
+    require_columns(train, names)
+    require_columns(other, names)
     return [_judge(name, train[name], other[name]) for name in names]
 
 
@@ -72,7 +71,7 @@ def coverage(
     Raises:
         SchemaError: If a column is missing or ``every`` is no duration.
     """
-    require(frame, [time, *features])
+    require_columns(frame, [time, *features])
     ordered = frame.sort(time, maintain_order=True)
     rows, first = [], 0
     windows = ordered.group_by_dynamic(time, every=duration(every), start_by="datapoint")

@@ -9,11 +9,11 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from homeostat.core import InputError, SchemaError, duration, suggest
+from homeostat.core import InputError, SchemaError, duration, require_columns, suggest
 from homeostat.data import digest_of
 from homeostat.features._as_of import moments
 from homeostat.features._feature import FeatureSet
-from homeostat.features._point_in_time import RecentMean, require, window_us
+from homeostat.features._point_in_time import RecentMean, window_us
 
 __all__ = ["FeatureGroup", "input_digest"]
 
@@ -133,8 +133,8 @@ def input_digest(
 def _reached(definition: RecentMean, rows: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Return the events that the window of some row reaches."""
     names = list(dict.fromkeys([definition.known_at, definition.value, *definition.by]))
-    known = moments(require(events, names)[definition.known_at])
-    at = moments(require(rows, [definition.at])[definition.at])
+    known = moments(require_columns(events, names)[definition.known_at])
+    at = moments(require_columns(rows, [definition.at])[definition.at])
     if not at.size:
         return events.select(names).clear()
     inside = (known >= int(at.min()) - window_us(definition.window)) & (known < int(at.max()))

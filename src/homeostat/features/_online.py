@@ -11,16 +11,9 @@ from threading import Lock
 
 import polars as pl
 
-from homeostat.core import InputError, SchemaError, duration
+from homeostat.core import InputError, SchemaError, duration, require_columns
 from homeostat.features._feature import FeatureSet
-from homeostat.features._point_in_time import (
-    RecentMean,
-    instants,
-    known_events,
-    mean_of,
-    require,
-    window_us,
-)
+from homeostat.features._point_in_time import RecentMean, instants, known_events, mean_of, window_us
 
 __all__ = ["OnlineFeatures"]
 
@@ -153,7 +146,7 @@ class _State:
 
     def answer(self, rows: pl.DataFrame) -> pl.Series:
         by = self.definition.by
-        self._agree(require(rows, by))
+        self._agree(require_columns(rows, by))
         keys = zip(*(rows[name].to_list() for name in by), strict=True)
         ends = instants(rows, self.definition.at).tolist()
         means = []

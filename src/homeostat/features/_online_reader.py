@@ -9,10 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from homeostat.core import Clock, InputError, SchemaError, StorageError, duration
+from homeostat.core import Clock, InputError, SchemaError, StorageError, duration, require_columns
 from homeostat.features._group import FeatureGroup
 from homeostat.features._packing import Packing
-from homeostat.features._point_in_time import require
 
 __all__ = ["OnlineReader", "name_of", "plain_keys", "table_of"]
 
@@ -55,7 +54,9 @@ class OnlineReader:
 
     def frame(self, keys: pl.DataFrame, *, at_us: int | None = None) -> pl.DataFrame:
         """Return the values for many keys: one row each, in order, of the types of training."""
-        columns = plain_keys(require(keys, self.group.by).select(self.group.by), keys.height)
+        columns = plain_keys(
+            require_columns(keys, self.group.by).select(self.group.by), keys.height
+        )
         return self._packing.frame([self._row(key, at_us) for key in columns])
 
     def event_time(self, *key: int | str) -> datetime | None:

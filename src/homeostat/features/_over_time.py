@@ -10,9 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from homeostat.core import Finding, InputError, Json, Verdict
+from homeostat.core import Finding, InputError, Json, Verdict, require_columns
 from homeostat.features._generalization import FEWEST, generalization, held, is_range
-from homeostat.features._point_in_time import require
 
 __all__ = ["generalization_by", "importance_stability", "new_values"]
 
@@ -55,7 +54,7 @@ def generalization_by(
         >>> found.verdict, found.evidence["worst"]
         (<Verdict.FAIL: 'fail'>, 'B')
     """
-    require(other, [by, *features])
+    require_columns(other, [by, *features])
     group = pl.col(by) if every is None else pl.col(by).dt.truncate(every)
     judged: dict[str, list[tuple[str, Finding]]] = {name: [] for name in features}
     parts = other.with_columns(group.alias("__by")).partition_by(
@@ -121,8 +120,8 @@ def new_values(train: pl.DataFrame, later: pl.DataFrame, features: Sequence[str]
         >>> new_values(train, later, ["carrier"])[0].evidence["values"]
         {'ZZ': 50}
     """
-    require(train, features)
-    require(later, features)
+    require_columns(train, features)
+    require_columns(later, features)
     return [_new(name, held(train[name]), held(later[name])) for name in features]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import InputError, SchemaError, duration, suggest
+from homeostat.core import InputError, SchemaError, duration, require_columns
 
 __all__ = ["RecentMean", "recent_mean"]
 
@@ -91,7 +91,7 @@ def recent_mean(
     span = window_us(window)
     kept, times, fixed = known_events(events, value=value, known_at=known_at, by=by)
     asked = instants(queries, at)
-    event_code, query_code = _codes(kept, require(queries, by), by)
+    event_code, query_code = _codes(kept, require_columns(queries, by), by)
     ticks = pl.Series(times).unique().sort().to_numpy()
     position = event_code * (ticks.size + 1) + np.searchsorted(ticks, times)
     order = np.argsort(position, kind="stable")
@@ -111,7 +111,7 @@ def known_events(
     events: pl.DataFrame, *, value: str, known_at: str, by: Sequence[str]
 ) -> tuple[pl.DataFrame, NDArray[np.int64], NDArray[np.int64]]:
     """Return the events that count, their instants in microseconds, and fixed-point values."""
-    require(events, [*by, value, known_at])
+    require_columns(events, [*by, value, known_at])
     if not (events.schema[value].is_numeric() or events.schema[value] == pl.Boolean):
         raise SchemaError(f"`{value}` must be numeric or bool, it is {events.schema[value]}.")
     kept = events.filter(
@@ -131,7 +131,7 @@ def known_events(
 
 def instants(frame: pl.DataFrame, name: str) -> NDArray[np.int64]:
     """Return a datetime column without nulls as microseconds since 1970."""
-    column = require(frame, [name])[name]
+    column = require_columns(frame, [name])[name]
     if not isinstance(column.dtype, pl.Datetime):
         raise SchemaError(f"`{name}` must be a datetime, it is {column.dtype}.")
     if nulls := column.null_count():
@@ -139,15 +139,6 @@ def instants(frame: pl.DataFrame, name: str) -> NDArray[np.int64]:
     if column.dtype.time_zone is None:
         raise SchemaError(f"`{name}` needs a time zone: use `dt.replace_time_zone`.")
     return column.cast(pl.Datetime("us", column.dtype.time_zone)).cast(pl.Int64).to_numpy()
-
-
-def require(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return the frame if it has the columns, else raise with the nearest name."""
-    known = set(frame.columns)
-    for name in names:
-        if name not in known:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, known)}")
-    return frame
 
 
 def mean_of(total: int, count: int) -> float | None:

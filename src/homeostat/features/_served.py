@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, InputError, Verdict
-from homeostat.features._point_in_time import require
+from homeostat.core import Finding, InputError, Verdict, require_columns
 
 __all__ = ["check_served"]
 
@@ -52,8 +51,8 @@ def check_served(
         >>> found.verdict, found.evidence["request"], found.evidence["served"]
         (<Verdict.FAIL: 'fail'>, 1, '0.30000000000000004')
     """
-    require(served, [*features, *([key] if key else [])])
-    require(offline, [*features, *([key] if key else [])])
+    require_columns(served, [*features, *([key] if key else [])])
+    require_columns(offline, [*features, *([key] if key else [])])
     lost: list[Finding] = []
     if key is not None:
         served, offline, lost = _paired(served, offline, key)

@@ -17,6 +17,7 @@ from homeostat.core import (
     StorageError,
     Verdict,
     duration,
+    require_columns,
 )
 from homeostat.features._as_of import as_of_join, moments
 from homeostat.features._catalog import Catalog, Part
@@ -30,7 +31,6 @@ from homeostat.features._parts import (
     no_loss,
     one_type,
 )
-from homeostat.features._point_in_time import require
 
 __all__ = ["FeatureStore", "Materialised"]
 
@@ -213,7 +213,7 @@ class FeatureStore:
             SchemaError: If a column is missing or keys differ in type.
             InputError: If a version was never materialised, a name is not unique, or unknown.
         """
-        moments(require(requests, [at])[at])
+        moments(require_columns(requests, [at])[at])
         known = {name for group in groups for name in group.features.names}
         if unknown := sorted({*(features or ())} - known):
             raise InputError(f"The groups have no feature {', '.join(unknown)}.")

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from homeostat.core import Finding, Verdict
-from homeostat.features._point_in_time import require
+from homeostat.core import Finding, Verdict, require_columns
 
 __all__ = ["useless"]
 
@@ -47,7 +46,7 @@ def useless(
         [('features.constant', 'b'), ('features.copy', 'c')]
     """
     names = list(frame.columns if features is None else features)
-    require(frame, names)
+    require_columns(frame, names)
     total = sum((importance or {}).values())
     first: dict[int, str] = {}
     found = []

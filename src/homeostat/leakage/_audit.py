@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from homeostat.core import Finding, Role, Schema, Verdict
+from homeostat.core import Finding, Role, Schema, Verdict, require_columns
 from homeostat.leakage._check import check_split
 from homeostat.leakage._contributions import contributions, sudden_gains
 from homeostat.leakage._fitted import check_fitted
 from homeostat.leakage._groups import find_groups
 from homeostat.leakage._known_at import check_known_at
 from homeostat.leakage._label import truth_of
-from homeostat.leakage._offer import present
 from homeostat.leakage._parts import Parts
 from homeostat.leakage._probe import MakeClassifier, forest
 from homeostat.leakage._report import worst_first
@@ -71,7 +70,7 @@ def audit_leaks(
         >>> found[0].check, found[0].subject, found[0].verdict.value
         ('leakage.association', 'code', 'fail')
     """
-    present(frame, [schema.label])
+    require_columns(frame, [schema.label])
     draw = np.random.default_rng(rng)
     if not truth_of(frame, schema.label).both:
         return [_one_class(schema.label)]

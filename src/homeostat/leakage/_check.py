@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from homeostat.core import Finding, Role, Schema
+from homeostat.core import Finding, Role, Schema, require_columns
 from homeostat.leakage._copies import check_copies
 from homeostat.leakage._groups import check_groups
-from homeostat.leakage._offer import present
 from homeostat.leakage._order import check_delay, check_order, is_forward
 from homeostat.leakage._parts import Parts, check_rows
 from homeostat.leakage._probe import MakeClassifier, forest
@@ -66,7 +65,7 @@ def check_split(
         [('leakage.duplicates', 'fail')]
     """
     time = next(iter(schema.having(Role.TIME)), "")
-    present(frame, [schema.label, *([time] if time else []), *schema.having(Role.GROUP)])
+    require_columns(frame, [schema.label, *([time] if time else []), *schema.having(Role.GROUP)])
     check_rows(splits, frame)
     forward = is_forward(splits, frame, time)
     draw = np.random.default_rng(rng)

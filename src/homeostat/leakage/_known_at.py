@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from homeostat.core import Finding, KnownAt, Schema, SchemaError, Verdict
-from homeostat.leakage._offer import present
+from homeostat.core import Finding, KnownAt, Schema, SchemaError, Verdict, require_columns
 
 __all__ = ["check_known_at"]
 
@@ -86,7 +85,7 @@ def _lateness(
     made = _instant(frame, predicted_at)
     query = []
     for name, rule in rules.items():
-        present(frame, [name])
+        require_columns(frame, [name])
         held = pl.col(name).is_not_null()
         if rule.column is None:
             late, by = pl.lit(value=False), pl.lit(None, pl.Duration("us"))
@@ -196,7 +195,7 @@ def _unknown(name: str) -> Finding:
 def _instant(frame: pl.DataFrame, known: KnownAt) -> pl.Expr:
     if known.column is None:
         raise SchemaError("`predicted_at` names a time column, got 'always'.")
-    present(frame, [known.column])
+    require_columns(frame, [known.column])
     return pl.col(known.column) + pl.lit(known.offset)
 
 

@@ -9,13 +9,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, InputError, Role, Schema, SchemaError, Verdict, suggest
+from homeostat.core import (
+    Finding,
+    InputError,
+    Role,
+    Schema,
+    SchemaError,
+    Verdict,
+    require_columns,
+)
 from homeostat.leakage._evidence import Evidence
 from homeostat.leakage._label import earlier_labels, truth_of
 from homeostat.leakage._screen import Screened, screen
 from homeostat.leakage._tables import Floats, Halves
 
-__all__ = ["Offer", "offer", "present"]
+__all__ = ["Offer", "offer"]
 
 _BLOCKS = 40  # stretches of time that count as independent
 _FEWEST = 50  # rows of each class in each half
@@ -96,7 +104,7 @@ def offer(
         )
     offered = tuple(name for name in features if name != label)
     time = time or _only_time(frame)
-    present(frame, [label, *offered, *([time] if time else [])])
+    require_columns(frame, [label, *offered, *([time] if time else [])])
     kinds = frame.schema
     for name in offered:
         if kinds[name].is_nested() or kinds[name] in {pl.Binary, pl.Object}:
@@ -113,11 +121,3 @@ def _only_time(frame: pl.DataFrame) -> str:
         if isinstance(dtype, (pl.Date, pl.Datetime)) and not frame[name].null_count()
     ]
     return times[0] if len(times) == 1 and frame.height else ""
-
-
-def present(frame: pl.DataFrame, names: Sequence[str]) -> None:
-    """Raise SchemaError, with the nearest name, if a column is missing."""
-    known = set(frame.columns)
-    for name in names:
-        if name not in known:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, known)}")

@@ -9,10 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, Schema, Verdict
+from homeostat.core import Finding, Schema, Verdict, require_columns
 from homeostat.leakage._inflation import Inflation, told_worth
 from homeostat.leakage._label import truth_of
-from homeostat.leakage._offer import present
 from homeostat.leakage._parts import PARTS, Parts
 from homeostat.leakage._probe import MakeClassifier
 from homeostat.leakage._worth import worth_of_order
@@ -124,7 +123,7 @@ def check_delay(splits: Parts, frame: pl.DataFrame, schema: Schema) -> Finding:
         return _finding(
             Verdict.OK, f"{schema.label} is known always, so no gap is needed.", check=_DELAY
         )
-    present(frame, [known_at.column])
+    require_columns(frame, [known_at.column])
     known, time = pl.col(known_at.column) + pl.lit(known_at.offset), schema.time
     late, rows, needed = 0, 0, timedelta()
     for before, after in pairwise(PARTS):

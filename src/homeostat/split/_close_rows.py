@@ -8,10 +8,9 @@ import numpy as np
 import polars as pl
 from scipy.spatial import cKDTree
 
-from homeostat.core import InputError, SchemaError, row_ids
+from homeostat.core import InputError, SchemaError, require_columns, row_ids
 from homeostat.split._copies import Copies
 from homeostat.split._exact_copies import stars
-from homeostat.split._present import present
 
 __all__ = ["close_rows"]
 
@@ -50,7 +49,7 @@ def close_rows(
         [[0, 1]]
     """
     names = list(columns) or frame.columns
-    present(frame, names)
+    require_columns(frame, names)
     scale = _scales(frame.select(names), tolerance)
     numbers = frame.select(pl.col(name).cast(pl.Float64) for name in scale)
     scaled = numbers.select(pl.col(name) / scale[name] for name in scale).to_numpy()
@@ -119,7 +118,7 @@ def _scales(frame: pl.DataFrame, tolerance: float | Mapping[str, float]) -> dict
     """Return the tolerance of each number, in its units."""
     if isinstance(tolerance, Mapping):
         scale = dict(tolerance)
-        present(frame, list(scale))
+        require_columns(frame, list(scale))
     else:
         floats = frame.select(name for name in frame.columns if frame.schema[name].is_float())
         finite = floats.select(pl.when(pl.all().is_finite()).then(pl.all()).std())

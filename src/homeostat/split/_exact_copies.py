@@ -8,9 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import InputError, row_ids
+from homeostat.core import InputError, require_columns, row_ids
 from homeostat.split._copies import Copies
-from homeostat.split._present import present
 
 __all__ = ["exact_copies", "stars"]
 
@@ -45,7 +44,7 @@ def exact_copies(
         [[0, 1]]
     """
     names = list(columns) or frame.columns
-    present(frame, names)
+    require_columns(frame, names)
     if not names:
         raise InputError("Copies are found by columns, the frame has none.")
     seen = frame.select(

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from homeostat.core import InputError
+from homeostat.core import InputError, require_columns
 from homeostat.split._copies import Copies
-from homeostat.split._present import present
 
 __all__ = ["column_codes", "components"]
 
@@ -33,7 +32,7 @@ def components(
         copies: Pairs of rows that are linked.
         same: Arrays, shape (n,), whose equal values link rows.
     """
-    present(frame, groups)
+    require_columns(frame, groups)
     n = frame.height
     starts, ends, nodes = [np.empty(0, np.int64)], [np.empty(0, np.int64)], n
     for name in groups:

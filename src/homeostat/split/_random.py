@@ -9,14 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, InputError, RowSet, TrackedRows
+from homeostat.core import Finding, InputError, RowSet, TrackedRows, require_columns
 from homeostat.core._row_ids import mix
 from homeostat.split._allot import allot
 from homeostat.split._copies import Copies
 from homeostat.split._identity import Identity
 from homeostat.split._kept import judge_parts
 from homeostat.split._links import column_codes, components
-from homeostat.split._present import present
 from homeostat.split._splits import Splits
 
 __all__ = ["Draw", "random_split"]
@@ -118,7 +117,7 @@ class Draw:
         identity = Identity.of(rows, key)
         frame = identity.frame
         names = [stratify] if isinstance(stratify, str) else list(stratify or ())
-        present(frame, [*groups, *names])
+        require_columns(frame, [*groups, *names])
         ids = identity.original_ids
         links = [copies] if isinstance(copies, Copies) else list(copies)
         same = [ids] if len(RowSet.of(ids)) < ids.size else []

@@ -10,11 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from homeostat.core import Finding, InputError, KnownAt, SchemaError, Verdict
+from homeostat.core import Finding, InputError, KnownAt, SchemaError, Verdict, require_columns
 from homeostat.split._copies import Copies
 from homeostat.split._identity import NONE, Codes
 from homeostat.split._links import components
-from homeostat.split._present import present
 
 __all__ = ["Timeline", "left_out", "microseconds", "only_side", "span"]
 
@@ -155,7 +154,7 @@ def _only_time(frame: pl.DataFrame) -> str:
 
 
 def _times(frame: pl.DataFrame, name: str) -> pl.Series:
-    present(frame, [name])
+    require_columns(frame, [name])
     column = frame[name]
     if not isinstance(column.dtype, (pl.Date, pl.Datetime)):
         raise SchemaError(f"`{name}` must be a date or a datetime, it is {column.dtype}.")

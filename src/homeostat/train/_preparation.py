@@ -18,7 +18,7 @@ from homeostat.core import (
     TrackedRows,
     Verdict,
     VersionError,
-    suggest,
+    require_columns,
 )
 from homeostat.train._statistics import (
     Impute,
@@ -100,7 +100,7 @@ class Preparation:
         needed = _needed(self.steps, rows.frame)
         learned, fits = [], []
         for step in self.steps:
-            _present(step.columns, rows.frame)
+            require_columns(rows.frame, step.columns)
             check_kinds(step, rows.frame)
             name = f"{step.kind}({', '.join(step.columns)})"  # type: ignore[attr-defined]
             fit = ledger.record(name, rows) if ledger else Fit(name, rows.seen)
@@ -198,7 +198,7 @@ class Prepared:
             raise InputError(f"These are no files of a preparation: {error!r}.") from error
 
     def _check(self, frame: pl.DataFrame) -> None:
-        _present(list(self.needed), frame)
+        require_columns(frame, self.needed)
         for name, number in self.needed.items():
             dtype = frame.schema[name]
             if dtype != pl.Null and number != (dtype.is_numeric() or dtype == pl.Boolean):
@@ -213,18 +213,12 @@ def _needed(steps: Sequence[Statistic], frame: pl.DataFrame) -> dict[str, bool]:
     names = dict.fromkeys(name for step in steps for name in step.columns)
     made = {f"{n}_missing" for one in steps if isinstance(one, Impute) for n in one.columns}
     raw = [name for name in names if name in frame.columns or name not in made]
-    _present(raw, frame)
+    require_columns(frame, raw)
     labels = [step.label for step in steps if isinstance(step, TargetEncode)]
-    _present(labels, frame)
+    require_columns(frame, labels)
     return {
         name: frame.schema[name].is_numeric() or frame.schema[name] == pl.Boolean for name in raw
     }
-
-
-def _present(names: Sequence[str], frame: pl.DataFrame) -> None:
-    for name in names:
-        if name not in frame.columns:
-            raise SchemaError(f"The frame has no column `{name}`.{suggest(name, frame.columns)}")
 
 
 def _levels(step: Statistic, learned: Learned) -> dict[str, list[str | None]]:
