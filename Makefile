@@ -31,8 +31,8 @@ clients: .venv-clients/.ready  ## clients of wandb as published, by both doors (
 	@touch $@
 
 check: $(VENV)/.dev  ## lint, format, types, import rules, examples in docstrings and docs
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n $(WORKERS) --doctest-modules src $(BRIDGES:%=--ignore=src/homeostat/compat/wandb/_%.py)

@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import polars as pl
-
 import pytest
+
 from homeostat.expect import Suite
 
 V = "expect_column_values_to_"

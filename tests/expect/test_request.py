@@ -4,10 +4,10 @@ import json
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pytest
 from homeostat.core import Column, InputError, Schema, SchemaError, Verdict
 from homeostat.data import batch_from_rows
 from homeostat.expect import (

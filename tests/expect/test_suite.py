@@ -3,10 +3,10 @@
 import json
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pytest
 from homeostat.core import InputError, SchemaError, VersionError, worst
 from homeostat.data import Profile
 from homeostat.expect import Suite, expect_column_values_to_be_between
