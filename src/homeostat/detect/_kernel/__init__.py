@@ -1,0 +1,1 @@
+"""Kernel tests: MMD and its relatives, in whole and on streams."""

@@ -1,0 +1,1 @@
+"""Detectors that learn a model, or look at what a model says."""

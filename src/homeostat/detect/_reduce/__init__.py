@@ -1,0 +1,1 @@
+"""Dimension reduction: what makes images, texts and time series short rows of numbers."""

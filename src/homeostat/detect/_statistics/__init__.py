@@ -1,0 +1,1 @@
+"""Statistics of two samples beside each other, each with its sampling error."""

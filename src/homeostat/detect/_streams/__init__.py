@@ -1,0 +1,1 @@
+"""Streams: detectors that are fed row by row and tell a change when it comes."""

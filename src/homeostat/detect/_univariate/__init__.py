@@ -1,0 +1,1 @@
+"""One column at a time: tests, distances, and both kinds of column together."""
