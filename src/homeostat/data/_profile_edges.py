@@ -156,7 +156,8 @@ class Edges:
             reference: A frame (Polars, or anything with the Arrow PyCapsule interface).
             schema: Where given, only its columns are cut.
             columns: Where given, only these are cut.
-            bins: Greatest number of cells between the tails, or of levels of text.
+            bins: Greatest number of cells between the tails. Of text, levels: all up to four
+                times as many, beyond that the most frequent ones.
 
         Raises:
             InputError: If a named column is not there, or `bins` is not positive.
@@ -231,7 +232,9 @@ def _cut(values: pl.Series, bins: int) -> ColumnEdges:
     series, type_ = normalise(values)
     if type_ in TEXT:
         counted = series.drop_nulls().alias("value").value_counts(name="n")
-        counted = counted.sort(["n", "value"], descending=[True, False]).head(bins)
+        # all of up to 4 * bins: to keep the luckiest of many alike is to expect too much of them
+        kept = len(counted) if len(counted) <= 4 * bins else bins
+        counted = counted.sort(["n", "value"], descending=[True, False]).head(kept)
         return ColumnEdges(type_, np.empty(0), tuple(counted["value"].to_list()))
     ordered = np.sort(series.filter(series.is_finite()).to_numpy())
     if len(ordered) == 0:

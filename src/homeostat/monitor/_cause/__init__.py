@@ -1,0 +1,1 @@
+"""Causes: which rows, features, slices and sources a change came from, and how much of it."""

@@ -1,0 +1,1 @@
+"""Evidence over windows, and the alarms that it raises."""

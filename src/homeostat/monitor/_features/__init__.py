@@ -1,0 +1,1 @@
+"""Which features have moved, which are broken, and what that does to the loss."""

@@ -1,0 +1,1 @@
+"""Which kind of shift it is, and what the model's performance is before outcomes come."""

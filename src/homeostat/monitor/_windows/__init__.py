@@ -1,0 +1,1 @@
+"""Windows of time: kept short, merged to longer ones, compared with their seasons, dated."""
