@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from homeostat import (
         adapt,
+        alerts,
         core,
         data,
+        detect,
         evaluate,
         expect,
+        experiment,
         features,
         importance,
         leakage,
         media,
         monitor,
+        observe,
         record,
         reproduce,
         sample,
@@ -43,13 +47,13 @@ if TYPE_CHECKING:
         Table,
         Video,
     )
+    from homeostat.observe import count, gauge, timer, unusual
     from homeostat.record import Record
     from homeostat.serve import Rollout
     from homeostat.track import (
         Artifact,
         alert,
         config,
-        count,
         define_metric,
         finish,
         history,
@@ -62,8 +66,6 @@ if TYPE_CHECKING:
         save,
         seed,
         summary,
-        timer,
-        unusual,
         unwatch,
         use_artifact,
         watch,
@@ -72,8 +74,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
-    "adapt", "core", "data", "evaluate", "expect", "features", "importance", "leakage", "media",
-    "monitor", "record", "reproduce", "sample", "serve", "split", "stats", "sync", "track", "train",
+    "adapt", "alerts", "core", "data", "detect", "evaluate", "expect", "experiment", "features",
+    "importance", "leakage", "media", "monitor", "observe", "record", "reproduce", "sample",
+    "serve", "split", "stats", "sync", "track", "train",
 )  # fmt: skip
 _HOMES = {
     "core": ("Finding", "RealClock", "Schema", "SimulatedClock", "Verdict"),
@@ -81,12 +84,13 @@ _HOMES = {
     "media": (
         "Audio", "Histogram", "Html", "Image", "Molecule", "Object3D", "Plotly", "Table", "Video",
     ),
+    "observe": ("count", "gauge", "timer", "unusual"),
     "record": ("Record",),
     "serve": ("Rollout",),
     "track": (
-        "Artifact", "alert", "config", "count", "define_metric", "finish", "history", "init",
-        "log", "log_artifact", "log_code", "run", "runs", "save", "seed", "summary", "timer",
-        "unusual", "unwatch", "use_artifact", "watch",
+        "Artifact", "alert", "config", "define_metric", "finish", "history", "init", "log",
+        "log_artifact", "log_code", "run", "runs", "save", "seed", "summary", "unwatch",
+        "use_artifact", "watch",
     ),
 }  # fmt: skip
 _CHANGING = ("config", "run", "summary")  # other things after each `init`
@@ -115,15 +119,19 @@ __all__ = [
     "Watch",
     "adapt",
     "alert",
+    "alerts",
     "config",
     "core",
     "count",
     "data",
     "define_metric",
+    "detect",
     "evaluate",
     "expect",
+    "experiment",
     "features",
     "finish",
+    "gauge",
     "history",
     "importance",
     "init",
@@ -133,6 +141,7 @@ __all__ = [
     "log_code",
     "media",
     "monitor",
+    "observe",
     "record",
     "reproduce",
     "run",

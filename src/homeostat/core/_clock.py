@@ -36,9 +36,11 @@ class RealClock:
 
     Attributes:
         time_ns: Returns nanoseconds since 1970, UTC.
+        steady_s: Returns seconds of a clock that is never set back, to tell how long a thing takes.
     """
 
     time_ns = staticmethod(time.time_ns)
+    steady_s = staticmethod(time.perf_counter)
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""

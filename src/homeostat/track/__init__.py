@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from homeostat.track._artifact import Artifact
 from homeostat.track._ask import history, runs
 from homeostat.track._config import Config, ConfigError
-from homeostat.track._inside import Observed, count, observed, timer, unusual
+from homeostat.track._machine import Machine
 from homeostat.track._metric import Metric
 from homeostat.track._run import Run
 from homeostat.track._seed import seed
@@ -45,15 +45,14 @@ __all__ = [
     "Artifact",
     "Config",
     "ConfigError",
+    "Machine",
     "Metric",
-    "Observed",
     "Run",
     "Settings",
     "Summary",
     "alert",
     "attach",
     "config",
-    "count",
     "current",
     "define_metric",
     "finish",
@@ -62,14 +61,11 @@ __all__ = [
     "log",
     "log_artifact",
     "log_code",
-    "observed",
     "run",
     "runs",
     "save",
     "seed",
     "summary",
-    "timer",
-    "unusual",
     "unwatch",
     "use_artifact",
     "watch",

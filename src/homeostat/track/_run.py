@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from homeostat.core import Clock, Finding, HomeostatError, InputError, Json, RecordError
 from homeostat.track import _artifact_verbs, _exit, _verbs
+from homeostat.track._aboard import Aboard
 from homeostat.track._config import Config
 from homeostat.track._console import Console
 from homeostat.track._described import Described
@@ -47,6 +48,7 @@ class Run(Described):
         config: What it was told.
         summary: What came out.
         url: Its page on the server that it is sent to; None if it is sent to none.
+        aboard: Values that the next row takes along.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Run(Described):
         self.at_end: list[Callable[[bool], None]] = []
         self.after_end: list[Callable[[], None]] = []
         self.url: str | None = None
+        self.aboard = Aboard()
         self.alerts: dict[str, datetime] = {}
         self.files: dict[str, str] = {}
         self.keeps_folder = False
@@ -116,6 +119,8 @@ class Run(Described):
             RecordError: If the run is finished.
         """
         with self._lock:
+            if self.aboard.waiting and isinstance(data, Mapping):
+                data = self.aboard.take() | dict(data)
             # Plain numbers go straight to the record; all else takes the long way below.
             if (
                 self._quick
@@ -335,6 +340,8 @@ class Run(Described):
         with self._lock:
             if self._ended:
                 return
+            if self.aboard.waiting:
+                self.log({}, commit=False)
             mine = self._process == os.getpid() and self._owner
             for part in self._parts:
                 part.stop()
@@ -355,7 +362,7 @@ class Run(Described):
 
     def renew(self) -> None:
         """Be a worker of the run in a forked child."""
-        self._lock = threading.RLock()
+        self._lock, self.aboard = threading.RLock(), Aboard()  # what waits is the parent's to say
         self._owner, self._begun = False, False
         for part in self._parts:
             part.renew()
