@@ -20,6 +20,7 @@ from homeostat import __version__
 from homeostat.core import HomeostatError, InputError, NotFoundError
 from homeostat.record import Record
 from homeostat.web import (
+    _alerts,
     _artifacts,
     _card,
     _compare,
@@ -48,6 +49,7 @@ _NAV = {
     "Loop": "/",
     "Timeline": "/timeline",
     "Shift": "/shift",
+    "Alerts": "/alerts",
     "Evaluation": "/evaluation",
     "Runs": "/runs",
     "Artifacts": "/artifacts",
@@ -57,6 +59,8 @@ _PAGES: Mapping[str, Page] = {
     "/": _home.home,
     "/timeline": _timeline.timeline,
     "/shift": _shift.shift,
+    "/alerts": _alerts.alerts,
+    "/alerts/{number}": _alerts.alert,
     "/evaluation": _evaluation.evaluation,
     "/runs": _runs.runs,
     "/runs/{run}": _run.run,
@@ -74,7 +78,7 @@ _PAGES: Mapping[str, Page] = {
 _PART_OF = {
     "/compare": "/runs", "/tables": "/runs", "/profiles": "/artifacts", "/models": "/artifacts",
 }  # fmt: skip
-_OF_A_SYSTEM = ("/", "/timeline", "/shift", "/evaluation")
+_OF_A_SYSTEM = ("/", "/timeline", "/shift", "/alerts", "/evaluation")
 
 
 def create_app(
