@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from homeostat.core import InputError
-from homeostat.serve._arrow import read_arrow
+from homeostat.serve._http._arrow import read_arrow
 
 FRAME = pl.DataFrame(
     {

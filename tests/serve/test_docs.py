@@ -29,7 +29,9 @@ def test_importing_the_room_brings_in_neither_the_server_nor_the_estimators():
 
 
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(record, monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("homeostat.serve._server")]:
+    for name in [
+        name for name in sys.modules if name.startswith("homeostat.serve._server._server")
+    ]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "uvloop", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'homeostat\[server\]'"):

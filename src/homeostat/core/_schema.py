@@ -37,7 +37,10 @@ class ColumnType(StrEnum):
 
 
 class Role(StrEnum):
-    """What a column is for. A column may have several roles, such as feature and slice."""
+    """What a column is for. A column may have several roles, such as feature and slice.
+
+    What is private is never kept in plain in the prediction log.
+    """
 
     FEATURE = "feature"
     LABEL = "label"
@@ -46,6 +49,7 @@ class Role(StrEnum):
     GROUP = "group"
     SLICE = "slice"
     WEIGHT = "weight"
+    PRIVATE = "private"
 
 
 @dataclass(frozen=True, slots=True)

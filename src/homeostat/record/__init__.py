@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from homeostat.record._capture.replay import Replay
     from homeostat.record._capture.seeds import random_state, seed_everything
     from homeostat.record._capture.snapshot import Tree, tree_files
+    from homeostat.record._folder import sync_folder
     from homeostat.record._history.logged import (
         Logged,
         SeriesFacts,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from homeostat.record._log.read_log import Damage, LogReading, read_log
     from homeostat.record._log.source import log_sizes, open_log, read_bytes, sealed_path
     from homeostat.record._log.stretch import Stretch, read_stretch, whole_frames
+    from homeostat.record._log.writer_lock import alone_with
     from homeostat.record._record import Record
     from homeostat.record._run import Run
     from homeostat.record._run_info import RunInfo
@@ -82,6 +84,7 @@ __all__ = [
     "Stretch",
     "Tree",
     "alone",
+    "alone_with",
     "capture_code",
     "capture_environment",
     "console_lines",
@@ -98,6 +101,7 @@ __all__ = [
     "seed_everything",
     "series_of",
     "shared_series",
+    "sync_folder",
     "together",
     "tree_files",
     "unseal",
@@ -139,8 +143,10 @@ __getattr__ = lazily(
         "_run_info": ["RunInfo"],
         "_capture.seeds": ["random_state", "seed_everything"],
         "_capture.snapshot": ["Tree", "tree_files"],
+        "_folder": ["sync_folder"],
         "_log.source": ["log_sizes", "open_log", "read_bytes", "sealed_path"],
         "_log.stretch": ["Stretch", "read_stretch", "whole_frames"],
+        "_log.writer_lock": ["alone_with"],
         "_verify": ["RebuildReport"],
     },
 )

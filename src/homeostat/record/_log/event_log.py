@@ -101,6 +101,31 @@ class EventLog:
             self._sync()
         return offset
 
+    def sync(self) -> None:
+        """Wait until all that was appended so far is on the disk, whatever the durability.
+
+        For who gathers appends and waits once for many of them, in a thread aside.
+
+        Raises:
+            StorageError: If the disk refuses. What it holds of the file is then unknown: close
+                the log, so that later appends go to another file.
+        """
+        with self._lock:
+            if self._file is None or self._synced >= self._end:
+                return
+            file, end, first = os.dup(self._file), self._end, not self._synced
+        try:
+            os.fdatasync(file)
+            if first:
+                sync_folder(self.folder)
+        except OSError as error:
+            raise StorageError(f"{self._path} did not reach the disk: {error}.") from error
+        finally:
+            os.close(file)
+        with self._lock:
+            if self._end >= end:  # else it was closed meanwhile
+                self._synced = max(self._synced, end)
+
     def close(self) -> None:
         """Close the file; a later append opens a new one."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""The HTTP face of a server: parse, validate, route, predict, log, answer."""

@@ -1,0 +1,134 @@
+"""Batches: many rows of one request, read, checked and predicted as columns."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+from polars.exceptions import PanicException
+
+from homeostat.core import InputError
+from homeostat.serve._http._arrow import read_arrow
+from homeostat.serve._http._deployed import Deployed, read_json
+from homeostat.serve._http._message import JSON, Refused, Request, Response
+
+__all__ = [
+    "ARROW",
+    "JSON",
+    "Answered",
+    "Batch",
+    "Read",
+    "Render",
+    "is_batch",
+    "media_type",
+    "predict_batch",
+    "read_batch",
+    "tell_arrow",
+    "tell_json",
+]
+
+ARROW = "application/vnd.apache.arrow.stream"
+_MAX_FRAME_BYTES = 48 << 20
+_logger = logging.getLogger("homeostat.serve")
+
+Read = Callable[[Deployed], pl.DataFrame]
+"""Reads and checks a body as the features of a version; raises Refused."""
+
+
+class Batch(NamedTuple):
+    """A batch's features, and the answers; None where the model failed."""
+
+    frame: pl.DataFrame
+    answers: NDArray[np.float64] | None
+
+
+class Answered(NamedTuple):
+    """What is told of rows that were predicted.
+
+    Args:
+        deployed: The version that answered.
+        arm: Its arm.
+        ids: Of the n predictions.
+        answers: (n,) or (n, k).
+    """
+
+    deployed: Deployed
+    arm: str
+    ids: list[str]
+    answers: NDArray[np.float64]
+
+
+Render = Callable[[Answered], Response]
+
+
+def media_type(request: Request) -> str:
+    """Return a request's media type without its parameters; JSON where it names none.
+
+    Raises Refused with 415 for a body that is compressed.
+    """
+    headers = request.headers
+    given, coded = headers.get(b"content-type"), headers.get(b"content-encoding", b"identity")
+    if coded.lower() != b"identity":
+        raise Refused(415, "A body is sent as it is, without a content encoding.")
+    if given is None or given == b"application/json":
+        return JSON
+    return given.split(b";", 1)[0].strip().lower().decode("latin-1")
+
+
+def is_batch(media: str, body: bytes) -> bool:
+    """Say whether a body holds many rows: Arrow, or a JSON array."""
+    return media == ARROW or body[:64].lstrip()[:1] == b"["
+
+
+def read_batch(media: str, body: bytes) -> Read:
+    """Return what reads a body of Arrow or JSON."""
+
+    def read(deployed: Deployed) -> pl.DataFrame:
+        if media != ARROW:
+            return deployed.rows(read_json(body))
+        try:
+            given = read_arrow(body)
+        except InputError as error:
+            raise Refused(400, str(error)) from None
+        return deployed.frame(given)
+
+    return read
+
+
+def predict_batch(deployed: Deployed, read: Read) -> Batch:
+    """Read, check and predict a batch; may run in a thread; raises Refused."""
+    frame = read(deployed)
+    if frame.estimated_size() > _MAX_FRAME_BYTES:
+        most = f"{_MAX_FRAME_BYTES >> 20} MiB"
+        raise Refused(413, f"A batch holds at most {most}: send several smaller ones.")
+    try:
+        return Batch(frame, deployed.predict(frame))
+    except (Exception, PanicException):
+        _logger.exception("%s failed on a batch of %d rows.", deployed.version, frame.height)
+        return Batch(frame, None)
+
+
+def tell_arrow(answered: Answered) -> Response:
+    """Return the answers as an Arrow stream; its version and arm stand in the headers."""
+    deployed, arm, ids, answers = answered
+    columns = {"id": pl.Series(ids, dtype=pl.String), **deployed.answers.columns(answers)}
+    headers = {
+        "homeostat-version": quote(deployed.version, safe=":/"),
+        "homeostat-arm": quote(arm, safe=""),
+    }
+    body = pl.DataFrame(columns).write_ipc_stream(None).getvalue()
+    return Response(body, 200, ARROW, headers)
+
+
+def tell_json(answered: Answered) -> Response:
+    """Return the answers as JSON, by columns."""
+    deployed, arm, ids, answers = answered
+    content = {"version": deployed.version, "arm": arm, "ids": ids}
+    content |= deployed.answers.of_rows(answers)
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -1,0 +1,1 @@
+"""Prediction of whole files, without a server."""

@@ -1,0 +1,1 @@
+"""Rollouts that decide: stages, guards, evidence, decisions, and what drives them."""

@@ -1,0 +1,1 @@
+"""The router: which arm of a plan answers whom."""
