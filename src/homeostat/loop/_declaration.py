@@ -78,11 +78,17 @@ class Watch:
         window: Length of a window, such as ``"1d"``.
         margin: How much the loss must be moved, in nats a row, before a shift matters.
         false_alarms_a_year: The budget: alarms a year that may come from chance alone.
+        estimate: Whether performance is estimated before outcomes come; worth it where they
+            take long.
+        explain: Whether a page is explained: which features, segments and sources, since when,
+            and what each adds to the loss. It takes a second or two each.
     """
 
     window: str = "1d"
     margin: float = 0.02
     false_alarms_a_year: float = 1.0
+    estimate: bool = False
+    explain: bool = True
 
     @property
     def length(self) -> timedelta:

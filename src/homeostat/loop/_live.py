@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homeostat.alerts import Alerts, channels_of_environment
 from homeostat.core import Clock, HomeostatError, RealClock, SchemaError
 from homeostat.loop._card import keep_card
 from homeostat.loop._history import History
@@ -179,6 +180,12 @@ def live(
             champion,
             now.now(),
             publisher=publisher,
+            alerts=Alerts(
+                record=opened,
+                system=system.name,
+                channels=channels_of_environment(),
+                clock=now,
+            ),
         )
         if earlier is None:
             operation.challenge(Version("v0", release.model, now.now(), "scratch", 0), now.now())

@@ -21,11 +21,14 @@ from homeostat.loop._relearn import relearn
 from homeostat.loop._trial import Trial
 from homeostat.loop._version import Version
 from homeostat.loop._watching import Answered, Watcher
+from homeostat.loop._why import told, why
 from homeostat.serve import Rollout, Step
 
 if TYPE_CHECKING:
+    from homeostat.alerts import Alerts
     from homeostat.loop._declaration import Retrain, System
     from homeostat.loop._live import Publisher
+    from homeostat.monitor import Alarm
     from homeostat.record import Run
 
 __all__ = ["Operation"]
@@ -44,6 +47,7 @@ class Operation:
         champion: The version that answers at the start.
         at: Where the operation stands.
         publisher: Tells servers what to answer with; None in replay.
+        alerts: Tells people; None in replay.
     """
 
     system: System
@@ -54,6 +58,7 @@ class Operation:
     champion: Version
     at: datetime
     publisher: Publisher | None = None
+    alerts: Alerts | None = None
     trial: Trial | None = None
     probation: Trial | None = None
     retrains: int = 0
@@ -153,9 +158,22 @@ class Operation:
         for alarm in look.alarms:
             page = alarm.severity == "page"
             self.alarms += page and alarm.change == "opened"
-            self.run.event("alarm" if page else "note", alarm.to_json(), at=self.at)
+            facts = alarm.to_json() | (self._why(alarm, end) if page else {})
+            self.run.event("alarm" if page else "note", facts, at=self.at)
+        if self.alerts is not None:
+            self.alerts.update(end, look.alarms, run=self.run.id)
+            self.alerts.deliver()
         self._since_update += look.pages
         self.windows += 1
+
+    def _why(self, alarm: Alarm, now: datetime) -> dict[str, Json]:
+        """Explain a page that has just opened, keep what explains it, and say it in words."""
+        if not self.system.watch.explain or alarm.change != "opened":
+            return {}
+        causes = why(self.watcher.reference.monitor, self.history, self.shown, alarm, now)
+        if causes is not None:
+            self.run.find_all(causes.findings(), at=self.at)
+        return told(causes)
 
     def _answered(self, rows: slice, now: datetime | None = None) -> Answered:
         """Return what was predicted, with the outcomes known by ``now``; none without."""

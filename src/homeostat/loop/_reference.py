@@ -8,23 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError, Model, Schema
-from homeostat.data import Edges, Profile
 from homeostat.loop._history import History, instant
-from homeostat.monitor import (
-    Accuracy,
-    Diagnosis,
-    FeatureShift,
-    Limits,
-    LossByCell,
-    OddRuns,
-    OutcomeLimits,
-    Outcomes,
-    PredictionShift,
-)
-from homeostat.stats import log_losses
+from homeostat.monitor import Limits, Monitor, OutcomeLimits
 
 if TYPE_CHECKING:
     from homeostat.loop._declaration import System
@@ -32,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Reference"]
 
 _OLD_ROWS = 4000
+_AT, _SAID, _CAME = "_at", "_prediction", "_outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +30,13 @@ class Reference:
 
     Args:
         schema: Of the features, with their expectations.
-        edges: Cells in which features are counted.
-        shift: What is normal for each feature, and what moving it costs.
-        accuracy: What is normal for the loss, the AUC, and how many outcomes come.
-        diagnosis: What is normal for the outcome, given the predictions.
-        predictions: What is normal for the predictions.
-        odd: What runs of predictions are normal.
+        monitor: What is normal for features, predictions and outcomes.
         lag: After how many windows most outcomes of a window have come.
         old_rows: Some rows from before the release, to tell what an update forgets.
     """
 
     schema: Schema
-    edges: Edges
-    shift: FeatureShift
-    accuracy: Accuracy
-    diagnosis: Diagnosis
-    predictions: PredictionShift
-    odd: OddRuns
+    monitor: Monitor
     lag: int
     old_rows: NDArray[np.int64]
 
@@ -64,7 +44,9 @@ class Reference:
     def of(
         cls, system: System, history: History, model: Model, *, start: datetime, fresh: datetime
     ) -> Self:
-        """Learn from all rows whose outcome was known before ``start``.
+        """Learn from all rows predicted before ``start``, and the outcomes known by then.
+
+        Rows whose outcome never came are among them: how many come is part of what is normal.
 
         Args:
             system: The declaration.
@@ -76,38 +58,45 @@ class Reference:
         Raises:
             InputError: If no row after ``fresh`` has its outcome.
         """
-        rows = history.trainable(history.at(0), start)
-        frame, label = history.features[rows], history.label[rows]
-        windows = _windows(history.predicted_at[rows], system.watch.length)
-        p = model.predict(frame)
-        edges = Edges.of(frame)
-        profiles = [
-            Profile.of(frame.filter(windows == window), edges=edges)
-            for window in np.unique(windows)
-        ]
-        unseen = history.predicted_at[rows] > instant(fresh)
-        if not unseen.any():
+        rows = history.predicted(history.at(0), start)
+        labelled = history.trainable(history.at(0), start)
+        unseen = labelled[history.predicted_at[labelled] > instant(fresh)]
+        if not len(unseen):
             raise InputError(f"No outcome between {fresh} and {start} tells how the model errs.")
-        known = np.where(unseen, log_losses(label, p), np.nan)
-        losses = LossByCell.of(frame, known, edges, windows=windows)
-        limits = Limits(margin=system.watch.margin)
-        outcomes = [
-            Outcomes.of(label[held], p[held])
-            for window in np.unique(windows[unseen])
-            if (held := unseen & (windows == window)).any()
-        ]
-        outcome_limits = OutcomeLimits(margin=system.watch.margin)
-        return cls(
-            system.schema.select(system.features),
-            edges,
-            FeatureShift.of(profiles, edges, losses=losses, limits=limits),
-            Accuracy.of(outcomes, limits=outcome_limits),
-            Diagnosis.of(outcomes, limits=outcome_limits),
-            PredictionShift.of(outcomes),
-            OddRuns.of(history.predicted_at[rows].astype("datetime64[us]"), p),
-            _lag(history, rows, system.watch.length),
-            _some(rows[unseen], _OLD_ROWS),
+        length = system.watch.length
+        lag = _lag(history, labelled, length)
+        mature = start - lag * length
+        if mature <= fresh:
+            mature = start
+        frame = history.features[rows].with_columns(
+            pl.Series(_AT, history.predicted_at[rows]).cast(pl.Datetime("us", "UTC")),
+            pl.Series(_SAID, model.predict(history.features[rows])),
+            pl.Series(_CAME, _by_then(history, rows, length, lag, start), nan_to_null=True),
         )
+        monitor = Monitor.of(
+            frame,
+            features=system.features,
+            at=_AT,
+            prediction=_SAID,
+            outcome=_CAME,
+            every=length,
+            fresh=fresh,
+            mature=mature,
+            limits=Limits(margin=system.watch.margin),
+            outcome_limits=OutcomeLimits(margin=system.watch.margin),
+            estimate=system.watch.estimate,
+        )
+        return cls(system.schema.select(system.features), monitor, lag, _some(unseen, _OLD_ROWS))
+
+
+def _by_then(
+    history: History, rows: slice, length: timedelta, lag: int, start: datetime
+) -> NDArray[np.float64]:
+    """Return the outcomes that were known when their window was looked at; NaN for the others."""
+    step = length // timedelta(microseconds=1)
+    looked = (history.predicted_at[rows] // step + 1 + lag) * step
+    known = history.known_at[rows] < np.minimum(looked, instant(start))
+    return np.where(known, history.label[rows], np.nan)
 
 
 def _lag(history: History, rows: NDArray[np.int64], length: timedelta) -> int:
@@ -119,7 +108,3 @@ def _lag(history: History, rows: NDArray[np.int64], length: timedelta) -> int:
 def _some(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return at most so many rows, evenly spread."""
     return rows[:: max(1, -(-len(rows) // most))]
-
-
-def _windows(at: NDArray[np.int64], length: timedelta) -> NDArray[np.int64]:
-    return np.asarray(at // (length // timedelta(microseconds=1)), dtype=np.int64)

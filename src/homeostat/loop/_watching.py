@@ -126,7 +126,7 @@ class Watcher:
         told, metrics = self._outcomes(before, seen)
         if live_since is None or earlier < live_since:
             told = []
-        changed = self.alarms.update(at, seen + told)
+        changed = self.alarms.update(at, seen + told, until=at + self.watch.length)
         pages = [a for a in changed if a.severity == "page" and a.change == "opened"]
         if pages:
             self.shifted_at = min(alarm.since for alarm in pages)
@@ -142,8 +142,8 @@ class Watcher:
         return list(found)
 
     def _judged(self, features: pl.DataFrame) -> tuple[Profile, list[Finding]]:
-        profile = Profile.of(features, edges=self.reference.edges)
-        found = self.reference.shift.judge(profile)
+        profile = Profile.of(features, edges=self.reference.monitor.edges)
+        found = self.reference.monitor.shift.judge(profile)
         if profile.rows:
             broken = expect.check(features, self.reference.schema, subject="window")
             found = [one for one in broken if one.verdict is Verdict.FAIL] + found
@@ -152,18 +152,22 @@ class Watcher:
     def _predictions(self, at: datetime, now: Answered) -> list[Finding]:
         shown = ~np.isnan(now.predictions)
         times, p = now.at[shown].astype("datetime64[us]"), now.predictions[shown]
-        odd = self.reference.odd.judge(times, p, start=at, end=at + self.watch.length)
-        return [*odd, self.reference.predictions.judge(now.outcomes())]
+        normal, found = self.reference.monitor, list[Finding]()
+        if normal.odd is not None:
+            found += normal.odd.judge(times, p, start=at, end=at + self.watch.length)
+        if normal.predictions is not None:
+            found.append(normal.predictions.judge(now.outcomes()))
+        return found
 
     def _outcomes(
         self, before: Answered, features: Sequence[Finding]
     ) -> tuple[list[Finding], dict[str, float]]:
-        came = before.outcomes()
-        if not came.rows:
+        came, normal = before.outcomes(), self.reference.monitor
+        if not came.rows or normal.accuracy is None or normal.diagnosis is None:
             return [], {}
-        diagnosis = self.reference.diagnosis
+        diagnosis = normal.diagnosis
         found = [
-            *self.reference.accuracy.judge(came),
+            *normal.accuracy.judge(came),
             diagnosis.concept.judge(came),
             diagnosis.judge(came, features),
         ]
@@ -184,7 +188,7 @@ class Watcher:
             spans = max(1, round(timedelta(days=days) / self.watch.length))
             windows = self.profiles.by(scale)
             judged = {
-                day: self.reference.shift.judge(profile, spans=spans)
+                day: self.reference.monitor.shift.judge(profile, spans=spans)
                 for day, profile in windows.items()
             }
             content = json.dumps({"scale": scale, **_shift_map(judged, windows)}).encode()

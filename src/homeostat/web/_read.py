@@ -160,7 +160,8 @@ def words_of(payload: Mapping[str, Any], kind: str = "") -> str:
         'v3, stateful, 1,200 rows: weekly'
     """
     if summary := payload.get("summary"):
-        return str(summary)
+        why = payload.get("why")
+        return f"{summary} Why: {why}" if why else str(summary)
     if kind == "shadow":
         return f"{payload.get('challenger')} runs in the shadow of {payload.get('champion')}."
     if kind == "canary":

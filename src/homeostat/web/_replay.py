@@ -96,6 +96,7 @@ def happenings(ask: Ask, policy: Policy) -> list[dict[str, object]]:
             "verdict": event.payload.get("verdict"),
             "tone": event.tone,
             "words": event.words,
+            "causes": event.payload.get("causes") or [],
             "href": _href(ask, event, found),
         }
         for event in events
