@@ -36,8 +36,8 @@ def test_help_lists_every_command_in_its_section(homeostat):
     assert told.code == 0
     sections = [line[:-1] for line in told.out.splitlines() if line.endswith(":")]
     assert sections[1:] == [
-        "Start here", "The loop", "Data", "Track", "Ask the record", "Do it again",
-        "Look after the record",
+        "Start here", "The loop", "In production", "Data", "Track", "Ask the record",
+        "Do it again", "Look after the record",
     ]  # fmt: skip
     for name in cli.commands:
         assert f"\n  {name} " in told.out

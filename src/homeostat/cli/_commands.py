@@ -26,7 +26,16 @@ R = TypeVar("R")
 
 _SECTIONS = {
     "Start here": ("demo", "ui"),
-    "The loop": ("run", "replay", "serve"),
+    "The loop": ("run", "replay"),
+    "In production": (
+        "serve",
+        "rollout",
+        "package",
+        "predict",
+        "predictions",
+        "monitor",
+        "alerts",
+    ),
     "Data": ("data", "practices"),
     "Track": ("exec", "import", "sync", "server"),
     "Ask the record": (
@@ -212,14 +221,20 @@ def replay(system: str, start: str, end: str, record: Path, workers: int | None)
 
 
 @cli.command()
-@click.argument("system")
+@click.argument("systems", nargs=-1)
 @record_option
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
+@click.option("--workers", default=1, show_default=True, help="Processes; one a core is most.")
 @click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
-def serve(system: str, record: Path, host: str, port: int, token: str | None) -> None:
-    """Answer predictions over HTTP with the system's production model."""
-    import_module("homeostat.serve").serve(record, system, host=host, port=port, token=token)
+def serve(
+    systems: tuple[str, ...], record: Path, host: str, port: int, workers: int, token: str | None
+) -> None:
+    """Answer predictions over HTTP with the production model of each of SYSTEMS; none is all."""
+    names = systems[0] if len(systems) == 1 else systems or None
+    import_module("homeostat.serve").serve(
+        record, names, host=host, port=port, workers=workers, token=token
+    )
 
 
 @cli.command()
