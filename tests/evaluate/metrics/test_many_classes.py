@@ -78,6 +78,7 @@ def test_every_interval_holds_the_truth_about_as_often_as_it_says():
 @pytest.mark.slow
 @pytest.mark.parametrize("n_days", [None, 40])
 @pytest.mark.parametrize("interval", ["analytic", "bootstrap"])
+@pytest.mark.timeout(1200)
 def test_every_interval_covers_within_two_points_on_average(n_days, interval):
     found = covered({"interval": interval}, n_days=n_days, worlds=300, n=800)
     assert min(found.values()) > 0.89
