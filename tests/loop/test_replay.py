@@ -61,6 +61,7 @@ def decided(record, run_id, by):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=5, phases=[Phase.generate])
 @given(
     number=st.integers(QUICK[0] + 1, QUICK[1] - 1),
@@ -235,6 +236,7 @@ def test_a_champion_of_another_family_is_learned_anew(record):
     assert [told["how"] for _, _, told in happened(record, run_id, "retrain")] == ["scratch"]
 
 
+@pytest.mark.slow
 def test_worker_processes_replay_as_the_caller_does(record, replayed):
     engine = LocalEngine(1, kind="processes")
     result = replay(shop(), record, iso(45), iso(48), policies=[often()], engine=engine)

@@ -44,6 +44,7 @@ def test_no_overlap_fails_in_words(classifier):
     assert "Too little overlap" in finding.summary
 
 
+@pytest.mark.slow
 def test_a_model_trained_with_the_weights_is_better_on_the_target():
     rng = np.random.default_rng(0)
 

@@ -36,6 +36,7 @@ def look(windows, edges, **settings):
     return {one.subject: one for one in told}
 
 
+@pytest.mark.slow
 def test_a_large_shift_shows_in_short_windows_and_a_small_one_in_long_ones():
     large = look(*world(lambda _: 1.0, 0))["x"]
     assert large.verdict is Verdict.WARN

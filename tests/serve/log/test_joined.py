@@ -176,6 +176,7 @@ def test_each_arm_of_many_is_told_of(tmp_path):
     assert by_arm[2]["C"] == 0.5
 
 
+@pytest.mark.slow
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
