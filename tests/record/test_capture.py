@@ -178,11 +178,12 @@ def test_a_run_in_a_forked_child_is_captured_too(tmp_path):
         "from homeostat.record import Record\n"
         "record = Record(sys.argv[1])\n"
         "run = record.start_run('parent')\n"
-        "if os.fork() == 0:\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
         "    with record.start_run('child'):\n"
         "        pass\n"
         "    os._exit(0)\n"
-        "os.wait()\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"  # any other child may be git, asked meanwhile
         "run.finish()\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
