@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from homeostat.record._log.source import log_sizes, open_log, read_bytes, sealed_path
     from homeostat.record._log.stretch import Stretch, read_stretch, whole_frames
     from homeostat.record._log.writer_lock import alone_with
-    from homeostat.record._record import Record
+    from homeostat.record._record.record import Record
     from homeostat.record._run import Run
     from homeostat.record._run_info import RunInfo
     from homeostat.record._verify import RebuildReport
@@ -136,7 +136,7 @@ __getattr__ = lazily(
         "_capture.pack": ["PackedFile", "write_files"],
         "_log.read_log": ["Damage", "LogReading", "read_log"],
         "_capture.reads": ["Reads", "observe_reads"],
-        "_record": ["Record"],
+        "_record.record": ["Record"],
         "_artifact.reference": ["Reference"],
         "_capture.replay": ["Replay"],
         "_run": ["Run"],

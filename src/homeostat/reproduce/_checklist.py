@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from homeostat.core import InputError
 from homeostat.record import Record
-from homeostat.reproduce._items import ITEMS, Facts, Filled, facts_of
+from homeostat.reproduce._items.facts import Facts, Filled, facts_of
+from homeostat.reproduce._items.items import ITEMS
 from homeostat.reproduce._spread import Group
 
 __all__ = ["Checklist", "Item", "State", "checklist"]

@@ -23,7 +23,7 @@ from homeostat.track._row import LATE, add_axes, wanted_step
 from homeostat.track._settings import Settings
 from homeostat.track._steps import Steps
 from homeostat.track._summary import Summary
-from homeostat.track._values import EXACT, Sorted, sort
+from homeostat.track._values import Sorted, as_numbers, sort
 from homeostat.track._writer import Writer
 
 if TYPE_CHECKING:
@@ -128,18 +128,13 @@ class Run(Described):
                 and not self._view[0]
                 and (step is None or (type(step) is int and step >= self._next))
             ):
-                for value in data.values():
-                    if type(value) is not float and (
-                        type(value) is not int or not -EXACT <= value <= EXACT
-                    ):
-                        break
-                else:
-                    at = self._next if step is None else step
-                    if data and self._wrote(data, at):
-                        self.latest.update(data)
-                        self._begun = not ((step is None) if commit is None else commit)
-                        self._next = self._view[1] = at if self._begun else at + 1
-                        return
+                numbers = as_numbers(data)
+                at = self._next if step is None else step
+                if numbers and self._wrote(numbers, at):
+                    self.latest.update(numbers)
+                    self._begun = not ((step is None) if commit is None else commit)
+                    self._next = self._view[1] = at if self._begun else at + 1
+                    return
             self._log(data, step, commit=commit)
 
     def log_watched(self, row: Mapping[str, Json]) -> None:

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple, Protocol, cast
 from homeostat.core import Json
 from homeostat.track._plain import plain
 
-__all__ = ["EXACT", "Sorted", "sort"]
+__all__ = ["Sorted", "as_numbers", "sort"]
 
-EXACT = 1 << 53
-"""Whole numbers up to here have a double of their own."""
+_EXACT = 1 << 53  # whole numbers up to here have a double of their own
 
 _MAX_DEPTH = 64
 _MAX_LIST = 32
@@ -48,6 +47,24 @@ class Sorted(NamedTuple):
     numbers: dict[str, float]
     others: dict[str, Json]
     notes: dict[str, str]
+
+
+def as_numbers(data: dict[Any, Any]) -> dict[Any, float] | None:
+    """Return data all of whose values are plain numbers, NumPy's doubles as Python's; else None.
+
+    Example:
+        >>> as_numbers({"loss": 0.5, "epoch": 3}), as_numbers({"done": True})
+        ({'loss': 0.5, 'epoch': 3}, None)
+    """
+    doubles = False
+    for value in data.values():
+        kind = type(value)
+        if kind is float or (kind is int and -_EXACT <= value <= _EXACT):
+            continue
+        if not isinstance(value, float):
+            return None
+        doubles = True
+    return {name: float(value) for name, value in data.items()} if doubles else data
 
 
 def sort(data: Mapping[Any, object], put: Put) -> Sorted:
@@ -91,7 +108,7 @@ def _name(row: Sorted, prefix: str, key: object) -> str:
 
 def _take(row: Sorted, name: str, value: object, put: Put, depth: int) -> None:
     kind = type(value)
-    if kind is float or kind is bool:
+    if kind is bool or isinstance(value, float):  # NumPy's double is one
         row.numbers[name] = float(cast("float", value))
     elif isinstance(value, int):
         _take_whole(row, name, int(value))
@@ -121,7 +138,7 @@ def _take_whole(row: Sorted, name: str, value: int) -> None:
         row.others[name] = text
         row.notes[name] = "a whole number beyond 1.8e308 is kept as a text"
         return
-    if not -EXACT <= value <= EXACT:
+    if not -_EXACT <= value <= _EXACT:
         row.notes[name] = (
             "a whole number beyond 2**53 is kept as the nearest double; log str(x) to keep "
             "every digit"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from homeostat.core import Json
 
 if TYPE_CHECKING:
-    from homeostat.record._record import Record
+    from homeostat.record._record.record import Record
 
 __all__ = [
     "Logged",
