@@ -24,6 +24,7 @@ from homeostat.detect import (
     ChiSquared,
     Classifier,
     ClassifierUncertainty,
+    ContextMMD,
     KolmogorovSmirnov,
     LearnedMMD,
     OnlineLSDD,
@@ -43,6 +44,7 @@ detector               tabular image series text categorical online feature
 KolmogorovSmirnov            x     x      -    x           x      -       x
 MMD                          x     x      -    x           x      x       -
 LearnedMMD                   x     x      -    x           x      -       -
+ContextMMD                   x     x      -    x           x      -       -
 LSDD                         x     x      -    x           x      x       -
 ChiSquared                   x     -      -    -           x      -       x
 Tabular                      x     -      -    -           x      -       x
@@ -58,6 +60,7 @@ DETECTORS = {
         KolmogorovSmirnov,
         MMD,
         LearnedMMD,
+        ContextMMD,
         LSDD,
         ChiSquared,
         Tabular,
@@ -73,6 +76,7 @@ CELLS = [
     for column, tick in zip(_HEAD[1:], ticks, strict=True)
     if tick == "x"
 ]
+_MIXED = {"MMD", "LSDD", "LearnedMMD", "ContextMMD"}  # read frames of numbers and text
 NO_TORCH = importlib.util.find_spec("torch") is None
 
 
@@ -236,10 +240,13 @@ def regressor_of(kind):
 def detector_of(name, kind):
     """Return a detector, and what it takes of rows of a kind."""
     settings = {"level": 0.01}
+    if name == "ContextMMD":
+        settings["permutations"] = 199
+        settings["context"] = {"tabular": "radius", "categorical": "device"}.get(kind, 0)
     takes = lambda rows: rows  # noqa: E731 - short beside its use
-    if name in {"MMD", "LSDD", "LearnedMMD"} and kind in {"tabular", "categorical"}:
+    if name in _MIXED and kind in {"tabular", "categorical"}:
         pass  # they read frames of both kinds themselves
-    elif name in {"KolmogorovSmirnov", "MMD", "LSDD", "LearnedMMD"}:
+    elif name in {"KolmogorovSmirnov", *_MIXED}:
         takes = lambda rows: as_numbers(kind, rows)  # noqa: E731
     elif name == "ChiSquared" and kind == "tabular":
         takes = levels

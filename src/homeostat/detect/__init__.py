@@ -2,6 +2,8 @@
 
 from homeostat.detect._detector import Detector, OnlineDetector
 from homeostat.detect._kernel._aggregated import AggregatedMMD
+from homeostat.detect._kernel._comparison import KernelTest
+from homeostat.detect._kernel._context import ContextMMD
 from homeostat.detect._kernel._fourier import FourierMMD
 from homeostat.detect._kernel._learned import LearnedMMD
 from homeostat.detect._kernel._lsdd import LSDD
@@ -53,6 +55,7 @@ __all__ = [
     "ChiSquared",
     "Classifier",
     "ClassifierUncertainty",
+    "ContextMMD",
     "CramerVonMises",
     "Data",
     "Detector",
@@ -64,6 +67,7 @@ __all__ = [
     "Estimate",
     "FisherExact",
     "FourierMMD",
+    "KernelTest",
     "KolmogorovSmirnov",
     "LearnedMMD",
     "OnlineCvM",

@@ -4,6 +4,7 @@ from sklearn.datasets import load_digits
 
 from homeostat.core import InputError, Verdict
 from homeostat.detect import MMD, AggregatedMMD
+from homeostat.detect._kernel._aggregated import standard_ranks
 
 
 def bumps(rng, rows, count):
@@ -54,7 +55,29 @@ def test_noisy_digits_are_found_in_fifty_images():
     finding = detector.test(np.clip(images[200:250] + noise, 0, 16))
     assert finding.verdict is Verdict.FAIL
     assert finding.evidence["kernel"] == "laplace"
-    assert finding.evidence["kernels_tried"] == 10
+    assert finding.evidence["kernels_tried"] == 20
+
+
+def test_noise_too_small_for_any_distance_is_found_by_ranks():
+    rng = np.random.default_rng(4)
+    images = load_digits().images[rng.permutation(1797)] / 16
+    noisy = np.clip(images[200:250] + rng.normal(0, 1e-6, size=(50, 8, 8)), 0, 1)
+    settings = {"kernels": ["laplace"], "permutations": 199}
+    values = AggregatedMMD(**settings, views=["values"]).fit(images[:200])
+    assert values.test(noisy).verdict is Verdict.OK
+    finding = AggregatedMMD(**settings).fit(images[:200]).test(noisy)
+    assert finding.verdict is Verdict.FAIL
+    assert finding.evidence["view"] == "ranks"
+
+
+def test_ranks_are_those_of_each_column_whatever_its_units():
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(40, 3))
+    ranks = standard_ranks(rows)
+    assert np.allclose(ranks, standard_ranks(np.exp(rows) * [1, 1e6, 1e-6]))
+    assert np.allclose(ranks.mean(axis=0), 0)
+    assert np.allclose(ranks.std(axis=0), 1)
+    assert (ranks.argsort(axis=0) == rows.argsort(axis=0)).all()
 
 
 def test_constant_and_all_alike_rows_are_no_shift():
@@ -72,7 +95,14 @@ def test_outlier_of_a_hundred_million_neither_hides_a_shift_nor_makes_one():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"kernels": []}, {"kernels": ["cubic"]}, {"combine": "sum"}, {"bandwidths": 0}]
+    "settings",
+    [
+        {"kernels": []},
+        {"kernels": ["cubic"]},
+        {"views": ["signs"]},
+        {"combine": "sum"},
+        {"bandwidths": 0},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused_in_words(settings):
     with pytest.raises(InputError, match=r"^`"):

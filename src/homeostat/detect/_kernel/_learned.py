@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
-from homeostat.core import Finding, InputError, Json
-from homeostat.detect._detector import LEAST_ROWS, check_level, conclude, fitted
-from homeostat.detect._kernel._mmd import cannot_tell, median_bandwidth, mmd_interval
-from homeostat.detect._kernel._permutations import check_block, permutation_p, splits
-from homeostat.detect._kernel._points import Floats, Reader, Reduce, Scale, check_whole
+from homeostat.core import InputError
+from homeostat.detect._detector import LEAST_ROWS
+from homeostat.detect._kernel._comparison import Compared, KernelTest, Settings
+from homeostat.detect._kernel._mmd import median_bandwidth, mmd_interval
+from homeostat.detect._kernel._permutations import splits
+from homeostat.detect._kernel._points import Floats, Pair, Reader, check_whole
 from homeostat.detect._kernel._sums import Kernel, Sums, kernel_sums, load_torch, on_device
 from homeostat.detect._rows import Data
 
 __all__ = ["LearnedMMD"]
 
-_CHECK = "shift.mmd_learned"
 _BATCH = 256
 
 
-class LearnedMMD:
+class LearnedMMD(KernelTest):
     """Tells whether rows as a whole have changed, by an MMD whose kernel is a trained network.
 
     For changes that distances of raw rows hardly show, in images and in many columns, and with
@@ -32,56 +32,39 @@ class LearnedMMD:
     e and both widths are trained to maximise the squared MMD over its standard error, which is
     what the power grows with. See Liu et al. (2020), ICML, equations 1 and 3.
 
+    The check is `shift.mmd_learned`; the statistic the unbiased squared MMD of the rows that
+    trained nothing, the effect its root. Rows of a `block` are trained on or tested together.
+
     Args:
-        level: False alarms a test, in (0, 1).
         network: Makes a torch module for so many columns; None makes two hidden layers of 64.
         train_share: Share of either sample that trains the kernel, in (0, 1).
         steps: Of Adam, on batches of 256 rows a side.
         learning_rate: Of Adam.
-        permutations: Reshufflings of the rest; p is at least 1 / (1 + permutations).
-        block: Neighbouring rows that change sides together, and are trained on or tested
-            together; see :class:`MMD`.
-        margin: Least MMD that matters; a smaller change is `warn`.
-        scale: Which columns are scaled; see :class:`MMD`.
-        reduce: Turns what it is given into rows of numbers.
-        most_rows: Rows a side that are used, drawn at random from more; the finding says so.
         device: Where torch computes, such as "cuda".
-        seed: Of the split, the training and the permutations.
+        settings: See :class:`KernelTest`; `most_rows` is 10,000.
     """
+
+    _check = "shift.mmd_learned"
 
     def __init__(
         self,
         *,
-        level: float = 0.05,
         network: Callable[[int], Any] | None = None,
         train_share: float = 0.5,
         steps: int = 60,
         learning_rate: float = 3e-3,
-        permutations: int = 1000,
-        block: int | None = None,
-        margin: float = 0.0,
-        scale: Scale = "auto",
-        reduce: Reduce | None = None,
-        most_rows: int = 10_000,
         device: str = "cpu",
-        seed: int = 0,
+        **settings: Unpack[Settings],
     ) -> None:
-        self.level = check_level(level)
-        self.network = network
-        self.train_share = train_share
-        self.steps = check_whole(steps, "steps", least=1)
-        self.learning_rate = learning_rate
-        self.permutations = check_whole(permutations, "permutations", least=1)
-        self.block = check_block(block)
-        self.margin = margin
-        self.scale = scale
-        self.reduce = reduce
-        self.most_rows = check_whole(most_rows, "most_rows", least=2 * LEAST_ROWS)
-        self.device = device
-        self.seed = seed
-        self.reader_: Reader | None = None
         if not 0 < train_share < 1:
             raise InputError(f"`train_share` is a share in (0, 1), got {train_share}.")
+        self.train_share = train_share
+        settings.setdefault("most_rows", 10_000)
+        super().__init__(**settings)
+        self.network = network
+        self.steps = check_whole(steps, "steps", least=1)
+        self.learning_rate = learning_rate
+        self.device = device
 
     def fit(self, reference: Data, /) -> Self:
         """Keep the reference.
@@ -91,27 +74,13 @@ class LearnedMMD:
             SchemaError: If it is not made of numbers (or text columns of a frame).
         """
         load_torch()
-        self.reader_ = Reader.of(reference, reduce=self.reduce, scale=self.scale)
-        return self
+        return super().fit(reference)
 
-    def test(self, window: Data, /) -> Finding:
-        """Judge a window.
+    def _least(self) -> int:
+        return int(np.ceil(LEAST_ROWS / min(self.train_share, 1 - self.train_share)))
 
-        Returns:
-            The finding `shift.mmd_learned` on `rows`. Statistic: the unbiased squared MMD of the
-            rows that trained nothing; effect: its root, with an interval in the evidence.
-
-        Raises:
-            SchemaError: If its rows are not like the reference's.
-        """
-        reader, rows = fitted(self.reader_, self).against(window)
-        least = int(np.ceil(LEAST_ROWS / min(self.train_share, 1 - self.train_share)))
-        if unable := cannot_tell(
-            _CHECK, reader.rows, rows, block=self.block, level=self.level, least=least
-        ):
-            return unable
-        rng = np.random.default_rng(self.seed)
-        pair = reader.pooled(rows, most=self.most_rows, rng=rng)
+    def _compare(self, pair: Pair, reader: Reader, rng: np.random.Generator) -> Compared:
+        del reader
         x, y = (self._parted(part) for part in np.split(pair.points, [pair.n]))
         kernel = _train(x[0], y[0], median_bandwidth(np.concatenate([x[0], y[0]]), rng), self)
         split = splits(len(x[1]), len(y[1]), self.permutations, block=self.block, rng=rng)
@@ -119,29 +88,19 @@ class LearnedMMD:
         statistics = sums.mmd()
         interval = mmd_interval(sums, statistics)
         effect = max(float(statistics[0]), 0.0) ** 0.5
-        threshold = float(np.quantile(statistics[1:], 1 - self.level))
-        evidence: dict[str, Json] = {
-            "rows_trained_on": len(x[0]) + len(y[0]),
-            "rows_compared": split.rows,
-            "permutations": self.permutations,
-            "block": int(split.sizes.max()),
-            "power_criterion": kernel.criterion,
-        }
-        return conclude(
-            _CHECK,
-            "rows",
-            said=f"Under a kernel learned on other rows, the rows are {effect:.2g} apart in MMD "
-            f"{interval}, where chance gives up to {max(threshold, 0) ** 0.5:.2g}",
-            reference=reader.rows,
-            window=rows,
-            level=self.level,
-            p_value=permutation_p(statistics),
-            statistic=float(statistics[0]),
-            threshold=threshold,
-            effect=effect,
-            interval=interval,
-            margin=self.margin,
-            evidence=evidence,
+        chance = max(float(np.quantile(statistics[1:], 1 - self.level)), 0.0) ** 0.5
+        return Compared(
+            statistics,
+            effect,
+            interval,
+            f"Under a kernel learned on other rows, the rows are {effect:.2g} apart in MMD "
+            f"{interval}, where chance gives up to {chance:.2g}",
+            {
+                "rows_trained_on": len(x[0]) + len(y[0]),
+                "rows_compared": split.rows,
+                "block": int(split.sizes.max()),
+                "power_criterion": kernel.criterion,
+            },
         )
 
     def _parted(self, rows: Floats) -> tuple[Floats, Floats]:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Unpack
 
 import numpy as np
 from scipy import linalg
 
-from homeostat.core import Finding, InputError, Json
-from homeostat.detect._detector import check_level, conclude, fitted
+from homeostat.core import InputError
+from homeostat.detect._kernel._comparison import Compared, KernelTest, Settings, check_bandwidth
 from homeostat.detect._kernel._means import distance_interval
-from homeostat.detect._kernel._mmd import cannot_tell, median_bandwidth
-from homeostat.detect._kernel._permutations import check_block, permutation_p, splits
-from homeostat.detect._kernel._points import Floats, Reader, Reduce, Scale, check_whole
-from homeostat.detect._rows import Data
+from homeostat.detect._kernel._mmd import median_bandwidth
+from homeostat.detect._kernel._permutations import splits
+from homeostat.detect._kernel._points import Floats, Pair, Reader, check_whole
 from homeostat.stats import Interval
 
 __all__ = ["LSDD", "LeastSquares", "bumps", "least_squares", "overlaps"]
 
-_CHECK = "shift.lsdd"
 _RIDGES = 10.0 ** np.arange(-6.0, 2.0, 0.5)
 
 
-class LSDD:
+class LSDD(KernelTest):
     """Tells whether rows as a whole have changed, by the squared difference of their densities.
 
     It weighs a change by how dense the rows are there, so it sees changes of the bulk rather
@@ -35,18 +33,15 @@ class LSDD:
     The statistic is in units of one bump's own square, (pi sigma^2)^(d/2): the same test, and a
     number that neither overflows nor vanishes in many columns.
 
+    The check is `shift.lsdd`; the statistic, and the effect, the estimated squared difference of
+    the densities, less what chance makes of it on average.
+
     Args:
-        level: False alarms a test, in (0, 1).
         centres: Rows that bumps are put around, drawn from both samples together.
         bandwidth: sigma of a bump; None takes the median heuristic, see :class:`MMD`.
         most_bias: How much smaller the ridge may make the estimate, as a share: the largest
             ridge within it is taken, on average over the permutations (Bu et al. 2018).
-        permutations: Reshufflings; p is at least 1 / (1 + permutations).
-        block: Neighbouring rows that change sides together; see :class:`MMD`.
-        margin: Least squared difference, in the statistic's units, that matters.
-        scale: Which columns are scaled; see :class:`MMD`.
-        reduce: Turns what it is given into rows of numbers.
-        seed: Of the centres and the permutations.
+        settings: See :class:`KernelTest`; all rows are compared.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -55,61 +50,25 @@ class LSDD:
         <Verdict.FAIL: 'fail'>
     """
 
+    _check = "shift.lsdd"
+
     def __init__(
         self,
         *,
-        level: float = 0.05,
         centres: int = 100,
         bandwidth: float | None = None,
         most_bias: float = 0.2,
-        permutations: int = 1000,
-        block: int | None = None,
-        margin: float = 0.0,
-        scale: Scale = "auto",
-        reduce: Reduce | None = None,
-        seed: int = 0,
+        **settings: Unpack[Settings],
     ) -> None:
-        self.level = check_level(level)
+        super().__init__(**settings)
         self.centres = check_whole(centres, "centres", least=1)
-        self.bandwidth = bandwidth
+        self.bandwidth = check_bandwidth(bandwidth)
         self.most_bias = most_bias
-        self.permutations = check_whole(permutations, "permutations", least=1)
-        self.block = check_block(block)
-        self.margin = margin
-        self.scale = scale
-        self.reduce = reduce
-        self.seed = seed
-        self.reader_: Reader | None = None
-        if bandwidth is not None and not 0 < bandwidth < np.inf:
-            raise InputError(f"`bandwidth` is a distance above 0, got {bandwidth}.")
         if not 0 < most_bias < 1:
             raise InputError(f"`most_bias` is a share in (0, 1), got {most_bias}.")
 
-    def fit(self, reference: Data, /) -> Self:
-        """Keep the reference.
-
-        Raises:
-            SchemaError: If it is not made of numbers (or text columns of a frame).
-        """
-        self.reader_ = Reader.of(reference, reduce=self.reduce, scale=self.scale)
-        return self
-
-    def test(self, window: Data, /) -> Finding:
-        """Judge a window.
-
-        Returns:
-            The finding `shift.lsdd` on `rows`. Statistic and effect: the estimated squared
-            difference of the densities, less what chance makes of it on average; threshold: its
-            1 - level quantile under permutations.
-
-        Raises:
-            SchemaError: If its rows are not like the reference's.
-        """
-        reader, rows = fitted(self.reader_, self).against(window)
-        if unable := cannot_tell(_CHECK, reader.rows, rows, block=self.block, level=self.level):
-            return unable
-        rng = np.random.default_rng(self.seed)
-        pair = reader.pooled(rows, most=None, rng=rng)
+    def _compare(self, pair: Pair, reader: Reader, rng: np.random.Generator) -> Compared:
+        del reader
         sigma = self.bandwidth or median_bandwidth(pair.points, rng)
         some = rng.choice(len(pair.points), min(self.centres, len(pair.points)), replace=False)
         centres = pair.points[some]
@@ -122,7 +81,7 @@ class LSDD:
         fit = least_squares(overlaps(centres, sigma), apart, self.most_bias)
         squared = ((apart @ fit.root) ** 2).sum(axis=1)
         statistics = squared - squared[1:].mean()
-        threshold = float(np.quantile(statistics[1:], 1 - self.level))
+        chance = float(np.quantile(statistics[1:], 1 - self.level))
         along = 2 * (heights @ (fit.root @ (fit.root.T @ apart[0])))
         sizes = np.ones(split.rows) if self.block is None else split.sizes.astype(np.float64)
         interval = distance_interval(
@@ -131,29 +90,20 @@ class LSDD:
             split.first if self.block is None else split.who[:, 0],
             statistics,
         )
-        evidence: dict[str, Json] = {
-            "bandwidth": sigma,
-            "ridge": fit.ridge,
-            "centres": len(centres),
-            "permutations": self.permutations,
-            "block": int(split.sizes.max()),
-            "chance": float(squared[1:].mean()),
-        }
-        return conclude(
-            _CHECK,
-            "rows",
-            said=f"The densities differ by {max(statistics[0], 0):.2g} in the squares, where "
-            f"chance gives up to {threshold:.2g}",
-            reference=reader.rows,
-            window=rows,
-            level=self.level,
-            p_value=permutation_p(statistics),
-            statistic=float(statistics[0]),
-            threshold=threshold,
-            effect=max(float(statistics[0]), 0.0),
-            interval=Interval(max(interval.low, 0.0), max(interval.high, 0.0), interval.level),
-            margin=self.margin,
-            evidence=evidence,
+        effect = max(float(statistics[0]), 0.0)
+        return Compared(
+            statistics,
+            effect,
+            Interval(max(interval.low, 0.0), max(interval.high, 0.0), interval.level),
+            f"The densities differ by {effect:.2g} in the squares, where chance gives up to "
+            f"{chance:.2g}",
+            {
+                "bandwidth": sigma,
+                "ridge": fit.ridge,
+                "centres": len(centres),
+                "block": int(split.sizes.max()),
+                "chance": float(squared[1:].mean()),
+            },
         )
 
 

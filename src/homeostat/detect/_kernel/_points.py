@@ -15,7 +15,7 @@ from homeostat.core import InputError
 from homeostat.detect._reduce._reducer import Reducer
 from homeostat.detect._rows import Data, Rows, frame_of
 
-__all__ = ["Floats", "Reader", "Reduce", "Scale", "check_whole", "column_scales"]
+__all__ = ["Floats", "Pair", "Reader", "Reduce", "Scale", "check_whole", "column_scales"]
 
 Floats = NDArray[np.float64]
 Reduce = Callable[[Any], Any]
@@ -52,6 +52,18 @@ class Reader:
     scaled: bool
     numeric: NDArray[np.bool_]
     raw: Data | None = None
+
+    @property
+    def columns(self) -> dict[str, list[int]]:
+        """Columns as they were given -> where their numbers are, in a row."""
+        whose = {label: name for name in self.levels for label in self._labels(name)}
+        found: dict[str, list[int]] = {}
+        for place, label in enumerate(self.rows.names):
+            found.setdefault(whose.get(label, label), []).append(place)
+        return found
+
+    def _labels(self, name: str) -> list[str]:
+        return [one.meta.output_name() for one in _level_columns(name, self.levels[name])]
 
     @classmethod
     def of(cls, reference: Data, *, reduce: Reduce | None, scale: Scale) -> Reader:
