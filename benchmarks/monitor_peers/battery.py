@@ -175,12 +175,14 @@ def false_alarms(chosen):
 def delay_table(runs):
     """Print how soon a shift in one of ten columns is found."""
     print("\nOne of ten columns moves in window 21 of 500 rows: windows until it is found")
-    for budget in ({}, {"lifetime": 0.05}):
-        for by in (0.3, 0.15):
-            found = delays(by, runs, of_windows, budget)
-            missed = 1 - len(found) / runs
+    for name, learn in REFERENCES.items():
+        for budget in ({}, {"lifetime": 0.05}):
             label = "arl = 1000" if not budget else "lifetime 5 %"
-            print(f"{label:14} {by:4} sd: mean {np.mean(found):5.2f}, missed {missed:.0%}")
+            for by in (0.3, 0.15):
+                found = delays(by, runs, learn, budget)
+                missed = 1 - len(found) / runs
+                told = f"{by:4} sd: mean {np.mean(found):5.2f}, missed {missed:.0%}"
+                print(f"{name}, {label:12} {told}", flush=True)
 
 
 def scale_table(runs):

@@ -3,7 +3,8 @@
 Run it with `python benchmarks/monitor_peers/report.py [--rows 100000 1000000] [--no-peers]`. Each
 side is a process of its own with one thread; frames are loaded before the clock starts, and
 "above" is how far its peak then stands above the memory in use. whylogs makes a profile of the
-window, beside ours. TFDV has no wheel for this platform's Python and is left out.
+window, beside ours. Peers that take minutes at a million rows are run at 100,000 only; `--all` runs
+them at every size. TFDV has no wheel for this platform's Python and is left out.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ PEERS = {
 }
 FOLDERS = {"alibi_detect": "alibi-detect"}
 PATIENCE_S = 900
+MOST = 200_000  # rows, of peers
 
 
 def write(folder, rows):
@@ -72,6 +74,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--all", action="store_true", help="peers at every size too")
     chosen = parser.parse_args(arguments)
     pythons = dict.fromkeys(OURS, sys.executable)
     if not chosen.no_peers:
@@ -81,7 +84,10 @@ def main(arguments=None):
         for rows in chosen.rows:
             file = write(folder, rows)
             print(f"{rows:,} x 20")
-            found = {t: run(p, t, file) for t, p in pythons.items() if p is not None}
+            used = {t: p for t, p in pythons.items() if p is not None}
+            if rows > MOST and not chosen.all:
+                used = {tool: used[tool] for tool in OURS}
+            found = {tool: run(python, tool, file) for tool, python in used.items()}
             report, profile = found["ours"]["cpu"], found["ours_profile"]["cpu"]
             for tool, cost in found.items():
                 if isinstance(cost, str):

@@ -183,8 +183,8 @@ def test_the_outcome_rate_is_told_and_estimated_before_outcomes_come(reference):
     assert label.judge(window(*world(rng, prior=0.3))).verdict is Verdict.OK
     unlabelled = Outcomes.of([np.nan] * ROWS, model(world(rng, prior=0.5)[0]))
     estimate = label.estimate(unlabelled)
-    assert estimate.low < 0.5 < estimate.high
-    assert estimate.high - estimate.low < 0.3
+    assert estimate.low[1] < 0.5 < estimate.high[1]
+    assert estimate.high[1] - estimate.low[1] < 0.3
     assert label.estimate(Outcomes.of([np.nan] * 5, [0.5] * 5)) is None
 
 
@@ -196,7 +196,7 @@ def test_intervals_of_the_estimate_cover(level):
     for prior in rng.uniform(0.1, 0.9, 100):
         feature, y = world(rng, prior=prior)
         estimate = label.estimate(window(feature, y))
-        hits.append(estimate.low <= y.mean() <= estimate.high)
+        hits.append(estimate.low[1] <= y.mean() <= estimate.high[1])
     assert np.mean(hits) >= 0.9
 
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from homeostat.core import InputError
 from homeostat.data._profile_edges import ColumnEdges
-from homeostat.data._profile_hash import hash_numbers, hash_text
+from homeostat.data._profile_hash import hash_numbers, hash_text, smallest
 from homeostat.data._profile_moments import power_sums
 from homeostat.data._profile_quantiles import QuantileSketch
 from homeostat.data._profile_series import TEXT, join, normalise, present
-from homeostat.data._profile_values import HeavyHitters, ValueSample
+from homeostat.data._profile_values import HeavyHitters, ValueSample, heaviest
 
 __all__ = ["ColumnProfile"]
 
@@ -112,7 +112,8 @@ class ColumnProfile:
             neg_infs = int(np.searchsorted(ordered, -np.inf, side="right"))
             finite, real = (int(np.searchsorted(ordered, end)) for end in (np.inf, np.nan))
             pos_infs, nans = real - finite, len(ordered) - real
-            ordered = ordered[neg_infs:finite] + 0.0  # no negative zero
+            ordered = ordered[neg_infs:finite]
+            ordered += 0.0  # no negative zero
         total, squares = power_sums(ordered)
         sample, heavy = _distinct(ordered)
         return cls(
@@ -251,12 +252,19 @@ class ColumnProfile:
 
 
 def _distinct(ordered: NDArray[Any]) -> tuple[ValueSample, HeavyHitters | None]:
-    starts = np.flatnonzero(np.append(ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1]))
-    unique = ordered[starts]
-    counts = np.diff(starts, append=len(ordered))
-    hashes = hash_numbers(unique)
-    sample = ValueSample.of(hashes, unique, counts, room=_NUMBER_ROOM)
-    return sample, None if sample.complete else HeavyHitters.of(hashes, unique, counts)
+    changes = ordered[1:] != ordered[:-1]
+    unique, counts = ordered, np.ones(len(ordered), np.int64)
+    if not changes.all():
+        starts = np.flatnonzero(np.append(True, changes))
+        unique, counts = ordered[starts], np.diff(starts, append=len(ordered))
+    places, hashes = smallest(unique, _NUMBER_ROOM)
+    complete = len(unique) <= _NUMBER_ROOM
+    sample = ValueSample(hashes, unique[places], counts[places], complete, _NUMBER_ROOM)
+    if complete:
+        return sample, None
+    kept, lost = heaviest(counts)
+    values = unique[kept]
+    return sample, HeavyHitters.of(hash_numbers(values), values, counts[kept] - lost, error=lost)
 
 
 def _extreme(parts: Sequence[ColumnProfile], which: str) -> Any:  # noqa: ANN401 - text or a number

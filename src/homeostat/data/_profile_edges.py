@@ -239,8 +239,10 @@ def _cut(values: pl.Series, bins: int) -> ColumnEdges:
     ordered = np.sort(series.filter(series.is_finite()).to_numpy())
     if len(ordered) == 0:
         return ColumnEdges(type_, np.empty(0))
-    unique = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])]
-    if len(unique) > bins:
+    changes = ordered[1:] != ordered[:-1]
+    if np.count_nonzero(changes) + 1 <= bins:
+        unique = ordered[np.append(True, changes)]
+    else:
         place = np.ceil(np.arange(1, bins + 1) * (len(ordered) / bins)).astype(np.int64) - 1
         unique = np.unique(ordered[np.minimum(place, len(ordered) - 1)])
     return ColumnEdges(type_, np.concatenate([_below(ordered[:1]), unique]))

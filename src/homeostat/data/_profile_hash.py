@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from homeostat.core import mix
 
-__all__ = ["hash_numbers", "hash_text"]
+__all__ = ["hash_numbers", "hash_text", "smallest"]
 
 _PRIME = 0x9E3779B97F4A7C15  # odd, so that no byte is lost modulo 2**64
+_CHUNK = 1 << 15  # values hashed at once, so that they stay in the cache
 _EXACT = 2**53  # below it an integer and its float64 are one number
 
 
@@ -24,6 +25,29 @@ def hash_numbers(values: NDArray[Any]) -> NDArray[np.uint64]:
         wide = (values > _EXACT) | (values < -_EXACT)
         bits = np.where(wide, values.view(np.uint64), bits)
     return mix(bits)
+
+
+def smallest(values: NDArray[Any], room: int) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """Return where the `room` smallest hashes of distinct numbers are, and these, by hash.
+
+    Hashes are uniform, so all but twice as many as are wanted can be passed over as they come.
+    """
+    share = (2 * room + 64) / max(len(values), 1)
+    if share >= 1:
+        hashes = hash_numbers(values)
+        places = np.argsort(hashes)[:room]
+        return places, hashes[places]
+    bound = np.uint64(share * 2.0**64)
+    found = []
+    for start in range(0, len(values), _CHUNK):
+        part = hash_numbers(values[start : start + _CHUNK])
+        below = np.flatnonzero(part < bound)
+        found.append((below + start, part[below]))
+    places, hashes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if len(hashes) < room:  # never seen: one in 10^20 columns
+        places, hashes = np.arange(len(values)), hash_numbers(values)
+    kept = np.argsort(hashes)[:room]
+    return places[kept], hashes[kept]
 
 
 def hash_text(texts: Sequence[str]) -> NDArray[np.uint64]:

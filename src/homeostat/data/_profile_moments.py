@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 __all__ = ["power_sums"]
 
 _LIMB = 16  # bits
+_LEAST_POWER = -1000  # below, its inverse is no float64
 
 
 def power_sums(ordered: NDArray[Any]) -> tuple[Fraction, Fraction]:
@@ -30,12 +31,15 @@ def _of_floats(ordered: NDArray[np.float64]) -> tuple[Fraction, Fraction]:
     largest = max(abs(float(ordered[0])), abs(float(ordered[-1])))
     power = math.frexp(largest)[1] + 2  # so that neither a difference nor a square overflows
     centre = math.ldexp(float(ordered[len(ordered) // 2]), -power)
-    about = np.ldexp(ordered, -power) - centre
+    about = ordered * 2.0**-power if power > _LEAST_POWER else np.ldexp(ordered, -power)
+    about -= centre
+    first = float(about.sum())
+    about *= about
     return _moved(
         len(ordered),
         Fraction(centre),
+        Fraction(first),
         Fraction(float(about.sum())),
-        Fraction(float((about * about).sum())),
         scale=Fraction(2) ** power,
     )
 

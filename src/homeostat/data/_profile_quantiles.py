@@ -44,7 +44,7 @@ class QuantileSketch:
         for level in range(top, -1, -1):
             step = 1 << level
             full = len(ordered) // step * step
-            levels.append(ordered[step // 2 : full : step])
+            levels.append(ordered[step // 2 : full : step].copy())  # lets go of the column
             ordered = ordered[full:]
         return cls(tuple(levels[::-1]))
 

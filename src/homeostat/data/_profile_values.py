@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from homeostat.core import InputError
 
-__all__ = ["HeavyHitters", "ValueSample"]
+__all__ = ["HeavyHitters", "ValueSample", "heaviest"]
 
 _HEAVY = 64
 
@@ -135,11 +135,13 @@ class HeavyHitters:
         error: int = 0,
     ) -> Self:
         """Keep the most frequent of distinct values."""
-        if len(counts) > _HEAVY:
-            lost = int(np.partition(counts, -_HEAVY - 1)[-_HEAVY - 1])
-            kept = counts > lost
-            hashes, values, counts = hashes[kept], values[kept], counts[kept] - lost
-            error += lost
+        kept, lost = heaviest(counts)
+        hashes, values, counts, error = (
+            hashes[kept],
+            values[kept],
+            counts[kept] - lost,
+            error + lost,
+        )
         order = np.lexsort((hashes, -counts))
         return cls(hashes[order], values[order], counts[order], error)
 
@@ -153,3 +155,11 @@ class HeavyHitters:
         np.add.at(total, place, np.concatenate([part.counts for part in parts]))
         error = sum(part.error for part in parts if isinstance(part, HeavyHitters))
         return cls.of(unique, values[first], total, error=error)
+
+
+def heaviest(counts: NDArray[np.int64]) -> tuple[NDArray[np.intp], int]:
+    """Return where the counts are that are listed, and what each of them is lowered by."""
+    if len(counts) <= _HEAVY:
+        return np.arange(len(counts)), 0
+    lost = 1 if counts.max() == 1 else int(np.partition(counts, -_HEAVY - 1)[-_HEAVY - 1])
+    return np.flatnonzero(counts > lost), lost

@@ -64,6 +64,9 @@ class SchemaSkew:
     limits: SkewLimits = field(default_factory=SkewLimits)
     label: str | None = None
     seed: int = 0
+    _spreads: dict[tuple[str, str], tuple[float, float] | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def of(
@@ -212,9 +215,11 @@ class SchemaSkew:
 
     def threshold(self, name: str, metric: str, cells: SharedCells, features: int = 1) -> float:
         """Return the threshold of a feature that has none declared, for these sizes."""
-        whole = self.training.profile.columns[name]
-        parts = [window.columns[name] for window in self.windows if name in window.columns]
-        spread = spread_of(metric, whole, parts, self.limits)
+        if (name, metric) not in self._spreads:
+            whole = self.training.profile.columns[name]
+            parts = [window.columns[name] for window in self.windows if name in window.columns]
+            self._spreads[name, metric] = spread_of(metric, whole, parts, self.limits)
+        spread = self._spreads[name, metric]
         rng = np.random.default_rng(self.seed)
         level = self.limits.level / max(features, 1)
         return calibrated(metric, cells, spread, level=level, rng=rng)

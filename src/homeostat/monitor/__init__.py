@@ -8,6 +8,9 @@ from homeostat.monitor._answers._outcomes import Outcomes
 from homeostat.monitor._answers._prediction_shift import PredictionShift
 from homeostat.monitor._cause._causes import Causes
 from homeostat.monitor._cause._explain import explain
+from homeostat.monitor._cause._explain_metric import explain_metric
+from homeostat.monitor._cause._kinds import Kinds
+from homeostat.monitor._cause._metric_rows import with_metric
 from homeostat.monitor._cause._mix import Mix, SegmentShare, decompose
 from homeostat.monitor._cause._spread import Spread
 from homeostat.monitor._evidence._alarm import Alarm
@@ -23,7 +26,7 @@ from homeostat.monitor._performance._estimated_loss import EstimatedLoss
 from homeostat.monitor._performance._estimated_performance import EstimatedPerformance
 from homeostat.monitor._performance._importance_weights import ImportanceWeights
 from homeostat.monitor._performance._label_prior import ClassShares, LabelPrior
-from homeostat.monitor._performance._label_shift import LabelShift, RateEstimate
+from homeostat.monitor._performance._label_shift import LabelShift
 from homeostat.monitor._performance._loss_by_cell import LossByCell
 from homeostat.monitor._performance._metric_estimate import MetricEstimate
 from homeostat.monitor._performance._shift_kind import ShiftKind
@@ -51,6 +54,7 @@ __all__ = [
     "FeedbackMetric",
     "ImportanceWeights",
     "JudgedWindow",
+    "Kinds",
     "LabelPrior",
     "LabelShift",
     "Limits",
@@ -62,7 +66,6 @@ __all__ = [
     "OutcomeLimits",
     "Outcomes",
     "PredictionShift",
-    "RateEstimate",
     "Report",
     "SegmentShare",
     "ShiftKind",
@@ -72,7 +75,9 @@ __all__ = [
     "change_point",
     "decompose",
     "explain",
+    "explain_metric",
     "onsets",
     "report",
     "season_of",
+    "with_metric",
 ]

@@ -111,6 +111,7 @@ def test_the_planted_cause_is_what_to_look_at_first(kind):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_in_a_hundred_worlds_the_planted_cause_is_named_in_at_least_95():
     results = [(kind, *named(seed, kind)) for seed in range(2, 15) for kind in KINDS][:100]
     wrong = [(kind, said) for kind, right, said in results if not right]

@@ -58,6 +58,7 @@ def test_the_interval_holds_the_true_share_as_often_as_it_says(method):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_without_a_shift_a_warning_is_rare_and_with_one_it_comes():
     false = found = 0
     for seed in range(15):
@@ -125,6 +126,40 @@ def test_bad_input_is_told_in_words():
         LabelPrior.of(["a"] * len(p), p)
     with pytest.raises(InputError, match="em, bbse_soft or bbse_hard"):
         prior.estimate(p, method="rlls")
+
+
+def test_counted_rows_are_as_good_as_rows():
+    rng = np.random.default_rng(2)
+    y, p = _rows(rng, 0.3, 800)
+    p, now = np.round(p, 2), np.round(_rows(rng, 0.6, 500)[1], 2)
+    plain = LabelPrior.of(y, p)
+    pairs, rows = np.unique(np.column_stack([y, p]), axis=0, return_counts=True)
+    counted = LabelPrior.of(pairs[:, 0].astype(int), pairs[:, 1], rows=rows)
+    values, times = np.unique(now, return_counts=True)
+    assert counted.source == pytest.approx(plain.source)
+    assert counted.told_apart() == pytest.approx(plain.told_apart())
+    for method in ("em", "bbse_soft", "bbse_hard"):
+        one = counted.estimate(values, rows=times, method=method, resamples=0)
+        other = plain.estimate(now, method=method, resamples=0)
+        assert one.shares == pytest.approx(other.shares, abs=1e-5)
+    error = counted.standard_error(values, one.shares, rows=times)
+    assert error == pytest.approx(plain.standard_error(now, one.shares), rel=1e-6)
+    assert error[0] == pytest.approx(error[1])  # of two shares that add up to 1
+    judged = [prior.judge(now, resamples=20).statistic for prior in (plain, counted)]
+    assert judged[0] == pytest.approx(judged[1], abs=1e-5)
+    for bad in ([1], times / 2, -times):
+        with pytest.raises(InputError, match="a count for each"):
+            counted.estimate(values, rows=bad)
+
+
+def test_the_standard_error_is_that_of_estimates():
+    rng = np.random.default_rng(3)
+    prior = LabelPrior.of(*_rows(rng, 0.3, 4000))
+    windows = [_rows(rng, 0.5, 400)[1] for _ in range(60)]
+    found = [prior.estimate(window, resamples=0).shares for window in windows]
+    said = np.mean([prior.standard_error(w, s) for w, s in zip(windows, found, strict=True)])
+    # a standard deviation of 60 has a standard error of 9 %
+    assert np.std([shares[1] for shares in found]) == pytest.approx(said, rel=0.27)
 
 
 def test_bias_corrected_temperature_undoes_what_was_done_to_probabilities():

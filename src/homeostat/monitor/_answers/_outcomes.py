@@ -16,7 +16,8 @@ from homeostat.stats import log_losses
 __all__ = ["Outcomes"]
 
 _CELLS = 256
-_CUTS = special.expit(np.linspace(-12, 12, _CELLS - 1))  # a score's cell is 0.094 wide in logits
+_LOGITS = np.linspace(-12, 12, _CELLS - 1)
+_CUTS = special.expit(_LOGITS)  # a score's cell is 0.094 wide in logits
 _CLIP = 1e-15
 
 
@@ -105,6 +106,14 @@ class Outcomes:
     def __sub__(self, part: Self) -> Self:
         left = (getattr(self, name) - getattr(part, name) for name in _NAMES)
         return type(self)(*left)
+
+    @classmethod
+    def middles(cls) -> NDArray[np.float64]:
+        """Return a probability in the middle of each cell of `scores`, in logits, (256,)."""
+        middles = (_LOGITS[1:] + _LOGITS[:-1]) / 2
+        half = (_LOGITS[1] - _LOGITS[0]) / 2
+        ends = _LOGITS[0] - half, _LOGITS[-1] + half
+        return np.asarray(special.expit(np.concatenate([ends[:1], middles, ends[1:]])))
 
     @property
     def coverage(self) -> float | None:

@@ -25,7 +25,7 @@ from homeostat.monitor._cause._values import Values
 from homeostat.monitor._windows._moved import moved
 from homeostat.stats import Interval
 
-__all__ = ["Attribution", "FeatureShare", "attribute", "matrices"]
+__all__ = ["Attribution", "FeatureShare", "about", "attribute", "matrices", "said_both_ways"]
 
 _Floats = NDArray[np.float64]
 _MOST_ROWS = 10_000  # of each frame that the model learns from and is asked about
@@ -118,11 +118,11 @@ def attribute(
         seed: Of the halves and of the rows that are asked about.
     """
     rng = np.random.default_rng(seed)
-    picks = _pick(len(values.then), rng), _pick(len(values.now), rng)
-    asked = values.only(*picks)
+    picks, asked = _asked(values, rng)
     edges = _edges((asked.reference, asked.window), features)
     inputs, text = _matrices((asked.reference, asked.window), features, edges)
-    shap = _shapley(inputs, (asked.then, asked.now), text, _halves(asked, rng), both=both)
+    told, halves = (asked.then, asked.now), _halves(asked, rng)
+    shap = _asked_of_models(inputs, told, text, halves, both=both)
     shares = _shares(asked, features, shap, edges)
     total = float(sum(share.change for share in shares))
     left = asked.then - shap[0].sum(axis=1), asked.now - shap[1].sum(axis=1)
@@ -131,11 +131,36 @@ def attribute(
         features=shares,
         inputs=total,
         on_top=values.change - total,
-        on_top_interval=_about(values.change - total, asked.interval_of(*left)),
+        on_top_interval=about(values.change - total, asked.interval_of(*left)),
         picks=picks,
         left=left,
         fit=max(0.0, 1 - float(np.var(left[0])) / spread) if spread > 0 else 0.0,
     )
+
+
+def said_both_ways(
+    values: Values, features: Sequence[str], *, seed: int = 0
+) -> tuple[Values, list[_Floats], list[_Floats]]:
+    """Return what a model of the reference, and what one of the window, says of rows of both.
+
+    Rows are held out in halves of the frame a model is learned from.
+
+    Args:
+        values: What the models tell.
+        features: From which columns.
+        seed: As for `attribute`.
+
+    Returns:
+        The rows that were asked about; of each frame's rows, (n,) and (m,), what the model of the
+        reference says; likewise what that of the window says.
+    """
+    rng = np.random.default_rng(seed)
+    _, asked = _asked(values, rng)
+    inputs, text = matrices((asked.reference, asked.window), features)
+    halves, told = _halves(asked, rng), (asked.then, asked.now)
+    of_then = _asked_of_models(inputs, told, text, halves, split=False)
+    of_now = _asked_of_models(inputs[::-1], told[::-1], text, halves[::-1], split=False)[::-1]
+    return asked, [x[:, 0] for x in of_then], [x[:, 0] for x in of_now]
 
 
 def matrices(
@@ -143,6 +168,14 @@ def matrices(
 ) -> tuple[tuple[_Floats, _Floats], list[int]]:
     """Return both frames' features as floats, (n, k) and (m, k), and which are categories."""
     return _matrices(frames, features, _edges(frames, features))
+
+
+def _asked(
+    values: Values, rng: np.random.Generator
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], Values]:
+    """Return which rows of each frame models are asked about, and them."""
+    picks = _pick(len(values.then), rng), _pick(len(values.now), rng)
+    return picks, values.only(*picks)
 
 
 def _matrices(
@@ -166,8 +199,8 @@ def _is_text(edges: Edges, name: str) -> bool:
     return name in edges.columns and edges.columns[name].type == "string"
 
 
-def _about(middle: float, interval: Interval | None) -> Interval | None:
-    """Move an interval to another middle."""
+def about(middle: float, interval: Interval | None) -> Interval | None:
+    """Move an interval to another middle, such as that of all rows."""
     if interval is None:
         return None
     half = (interval.high - interval.low) / 2
@@ -221,22 +254,27 @@ def _halves(asked: Values, rng: np.random.Generator) -> tuple[NDArray[np.bool_],
     return tuple(halves)
 
 
-def _shapley(
+def _asked_of_models(
     inputs: tuple[_Floats, _Floats],
     wanted: tuple[_Floats, _Floats],
     text: list[int],
     halves: tuple[NDArray[np.bool_], ...],
     *,
-    both: bool,
+    both: bool = False,
+    split: bool = True,
 ) -> list[_Floats]:
-    """Return each row's Shapley values and the base in the last column, (n, k + 1)."""
-    found = [np.zeros((len(x), x.shape[1] + 1)) for x in inputs]
+    """Return what models that were fitted to other rows say of each row.
+
+    Its Shapley values with the base in the last column, (n, k + 1), or without `split` their sum,
+    (n, 1). Models are fitted to the first frame, or to `both`.
+    """
+    found = [np.zeros((len(x), x.shape[1] + 1 if split else 1)) for x in inputs]
     for side in (True, False):
         learn = [half == side for half in halves]
         use = (0, 1) if both else (0,)
         x = np.concatenate([inputs[i][learn[i]] for i in use])
         y = np.concatenate([wanted[i][learn[i]] for i in use])
-        explain = _fitted(x, y, text)
+        explain = _fitted(x, y, text, split=split)
         for i in (0, 1):
             if i in use:
                 found[i][~learn[i]] = explain(inputs[i][~learn[i]])
@@ -245,19 +283,22 @@ def _shapley(
     return found
 
 
-def _fitted(x: _Floats, y: _Floats, text: list[int]) -> Callable[[_Floats], _Floats]:
-    """Fit a model, and return the function of rows that gives their Shapley values."""
+def _fitted(
+    x: _Floats, y: _Floats, text: list[int], *, split: bool
+) -> Callable[[_Floats], _Floats]:
+    """Fit a model, and return the function of rows that gives their Shapley values or its value."""
+    width = x.shape[1] + 1 if split else 1
     if x.shape[1] == 0 or len(y) < 40 or np.ptp(y) == 0:
         base = float(y.mean()) if len(y) else 0.0
-        return lambda rows: np.column_stack([np.zeros(rows.shape), np.full(len(rows), base)])
+        return lambda rows: np.pad(np.full((len(rows), 1), base), ((0, 0), (width - 1, 0)))
     import lightgbm  # noqa: PLC0415 - half a second that only this needs
 
     data = lightgbm.Dataset(x, y, categorical_feature=text, free_raw_data=True)
     model = lightgbm.train(_SETTINGS, data, num_boost_round=_ROUNDS)
     return lambda rows: (
-        np.asarray(model.predict(rows, pred_contrib=True))
+        np.asarray(model.predict(rows, pred_contrib=split)).reshape(-1, width)
         if len(rows)
-        else np.empty((0, x.shape[1] + 1))
+        else np.empty((0, width))
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from homeostat.core import Finding, Verdict
 from homeostat.monitor._cause._attribution import Attribution, FeatureShare
+from homeostat.monitor._cause._kinds import Kinds
 from homeostat.monitor._cause._mix import Mix
 from homeostat.monitor._cause._root import Root
 from homeostat.monitor._cause._sources import SourceShare
@@ -45,6 +46,7 @@ class Causes:
         moves: Since when the root's features have, the earliest first.
         rows: Rows with a value in the reference and in the window.
         left_out: Rows without.
+        kinds: How much of it each kind of shift did; None where outcomes are not known.
     """
 
     value: str
@@ -64,6 +66,7 @@ class Causes:
     moves: tuple[ChangePoint, ...]
     rows: tuple[int, int]
     left_out: int
+    kinds: Kinds | None = None
 
     @classmethod
     def of(
@@ -145,6 +148,7 @@ class Causes:
                 "left_out": self.left_out,
                 "features": [one.facts() for one in self.features[:20]],
                 "sources": [one.facts() for one in self.sources[:20]],
+                "kinds": None if self.kinds is None else self.kinds.facts(),
             },
         )
 
@@ -191,6 +195,7 @@ class Causes:
         lines = [self._summary()]
         if self.root.kind in {"none", "unknown"} and self.interval is None:
             return lines[0]
+        lines += [] if self.kinds is None else [f"  {self.kinds}"]
         lines += [f"  {one}" for one in self.features[:_LISTED]]
         lines += [f"  {one}" for one in self.sources[:_LISTED]]
         lines.append(f"  {self.spread.finding().summary}")

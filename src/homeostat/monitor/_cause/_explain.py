@@ -21,7 +21,7 @@ from homeostat.monitor._cause._spread import Spread, spread_of
 from homeostat.monitor._cause._timing import Timing
 from homeostat.monitor._cause._values import Values
 
-__all__ = ["explain"]
+__all__ = ["explain", "explaining"]
 
 _MIXES = 3
 
@@ -96,7 +96,7 @@ def explain(
     """
     if of not in {"metric", "prediction"}:
         raise InputError(f"`of` is `metric` or `prediction`, got {of!r}.")
-    names = _features(reference, window, features, (value, time, blocks))
+    names = explaining(reference, window, features, (value, time, blocks))
     if value is None:
         value, of = DIFFERENCE, "prediction"
         reference, window = with_difference(reference, window, names, seed=seed)
@@ -132,7 +132,7 @@ def explain(
     )
 
 
-def _features(
+def explaining(
     reference: pl.DataFrame,
     window: pl.DataFrame,
     features: Iterable[str] | None,

@@ -70,34 +70,49 @@ class Faults:
         whole, rows = windows.whole, windows.rows
         bins = windows.counts[rows > 0, :-1]
         present = bins.sum(axis=1)
-        numeric = whole.type in {"int", "float"}
         return cls(
             name=name,
             edges=edges,
             whole=whole,
             rates={
-                "missing": windows.rate(windows.nulls, whole.nulls),
-                "nan": windows.rate(windows.nans, whole.nans),
-                "inf": windows.rate(windows.infs, whole.infs),
+                "missing": windows.rate(windows.nulls),
+                "nan": windows.rate(windows.nans),
+                "inf": windows.rate(windows.infs),
             },
             values=windows.values,
-            novelty=windows.rate(windows.novel, windows.once),
+            novelty=windows.novelty,
             always=np.asarray((bins > 0).all(axis=0)),
             shares=bins.sum(axis=0) / max(int(bins.sum()), 1),
             constant=bool((((bins > 0).sum(axis=1) == 1) & (present > 0)).any()),
             empty=bool((present == 0).any()),
-            tails=(Tail.of(whole, sign=-1), Tail.of(whole)) if numeric else (None, None),
+            tails=_tails(whole),
             hours=hours_of_day(whole),
             classes=frozenset(whole.frequencies() or ()) if label else frozenset(),
         )
 
     def including(self, column: ColumnProfile | None) -> Self:
-        """Return the same with a window's missing rows added to the reference's."""
+        """Return the same with a window's rows added: its rates, new values and extremes."""
         if column is None:
             return self
         hits = {"missing": column.nulls, "nan": column.nans, "inf": column.infs}
         rates = {name: law.including(hits[name], column.count) for name, law in self.rates.items()}
-        return replace(self, rates=rates)
+        learned = replace(self, rates=rates, novelty=self._novelty(column))
+        if not _alike(column.type, self.whole.type):
+            return learned
+        whole = ColumnProfile.merge([self.whole, column])
+        sizes = self.shares * self.whole.present
+        if len(column.bins) == len(sizes):
+            sizes = sizes + column.bins
+        shares = sizes / max(float(sizes.sum()), 1.0)
+        return replace(learned, whole=whole, shares=shares, tails=_tails(whole))
+
+    def _novelty(self, column: ColumnProfile) -> RateLaw:
+        """Add a window's values that the reference has not: how many to expect is then known."""
+        found = column.frequencies()
+        if self.values is None or found is None:
+            return self.novelty
+        new = sum(n for value, n in found.items() if value not in self.values)
+        return self.novelty.including(new, column.count)
 
     def of(
         self,
@@ -166,7 +181,8 @@ class Faults:
         new = {value: n for value, n in found.items() if value not in self.values}
         share = sum(new.values()) / max(column.count, 1)
         p_value = self.novelty.p_value(sum(new.values()), column.count, spans=spans)
-        if not new or p_value is None or p_value > limits.level:
+        rare = p_value is not None and p_value <= limits.level
+        if not new or not rare or share <= self.novelty.rate:
             return None
         named = sorted(new, key=lambda value: -new[value])[:_NAMED]
         return Finding(
@@ -190,7 +206,7 @@ class Faults:
         if self.edges.type != "string" or not len(column.bins) or self.rates["missing"].rows == 0:
             return None
         expected = self.always & (column.bins == 0)
-        expected &= self.shares * column.present > -np.log(_RARE) * 2
+        expected &= self.shares * self.whole.present * self._log_kept(column) > -2 * np.log(_RARE)
         gone = [self.edges.label(int(cell)) for cell in np.flatnonzero(expected)]
         if not gone:
             return None
@@ -211,8 +227,8 @@ class Faults:
     def _constant(self, column: ColumnProfile, limits: Limits) -> Finding | None:
         if column.distinct != 1 or self.constant or column.present < limits.least_rows:
             return None
-        share = float(self.shares.max(initial=0.0))
-        if share > 0 and column.present * np.log(min(share, 1.0)) > np.log(_RARE):
+        others = (1 - float(self.shares.max(initial=0.0))) * self.whole.present
+        if -others * self._log_kept(column) > np.log(_RARE):
             return None
         value = column.top(1)[0][0]
         text = f"All {column.present} rows of {self.name} are {value}: no reference window was so."
@@ -228,6 +244,10 @@ class Faults:
         if others <= 0:
             return None
         share = others / column.present
+        kept = self.whole.present / (self.whole.present + column.present)
+        p_value = float((1 - kept) ** others)  # that none of them is in the reference
+        if p_value > limits.level:
+            return None
         return Finding(
             check="shift.constant",
             subject=self.name,
@@ -238,7 +258,12 @@ class Faults:
             ),
             statistic=share,
             threshold=0.0,
+            p_value=p_value,
         )
+
+    def _log_kept(self, column: ColumnProfile) -> float:
+        """Return minus the log of the chance that a row of both is not the window's."""
+        return float(np.log1p(column.present / max(self.whole.present, 1)))
 
     def _range(self, column: ColumnProfile, limits: Limits) -> Finding | None:
         low, high, least, greatest = self.whole.min, self.whole.max, column.min, column.max
@@ -346,13 +371,14 @@ class Faults:
         return replace(finding, evidence={"new": {str(v): new[v] for v in named}})
 
     def _fail(self, check: str, summary: str, statistic: float | None = None) -> Finding:
-        return Finding(
-            check=check,
-            subject=self.name,
-            verdict=Verdict.FAIL,
-            summary=summary,
-            statistic=statistic,
-        )
+        at_fault = Finding(check=check, subject=self.name, verdict=Verdict.FAIL, summary=summary)
+        return replace(at_fault, statistic=statistic)
+
+
+def _tails(whole: ColumnProfile) -> tuple[Tail | None, Tail | None]:
+    if whole.type not in {"int", "float"}:
+        return None, None
+    return Tail.of(whole, sign=-1), Tail.of(whole)
 
 
 def _alike(one: str, other: str) -> bool:

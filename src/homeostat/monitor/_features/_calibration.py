@@ -13,7 +13,7 @@ from scipy import special
 from homeostat.monitor._features._rates import LEAST_WINDOWS, dependence
 from homeostat.stats import js_divergence, ks_distance
 
-__all__ = ["DistanceLaw", "Measured", "bases"]
+__all__ = ["DistanceLaw", "Measured", "bases", "grouped", "lucky", "surely_apart"]
 
 _LEAST_EXPECTED = 5.0
 _TINY = 1e-300
@@ -81,36 +81,39 @@ class DistanceLaw:
         ordered: bool,
         least_rows: int = 30,
         order: NDArray[np.intp] | None = None,
-        total: _Counts | None = None,
     ) -> Self:
         """Learn from reference windows (w, cells) and, for each, all the others merged.
 
         Sparse categories are grouped in the given `order`, which must not come from their
         frequencies: the most frequent of many that are alike were lucky, and are so only once.
-        `total` has the counts of the whole reference where windows are draws that overlap.
         """
-        total = windows.sum(axis=0) if total is None else total
-        sizes = windows.sum(axis=1)
+        total, sizes = windows.sum(axis=0), windows.sum(axis=1)
         used = (sizes >= least_rows) & (rest.sum(axis=1) >= least_rows)
         windows, rest = windows[used], rest[used]
         cells = np.arange(windows.shape[1])
         order, groups = cells if order is None else order, cells
         if not ordered and len(windows):
-            order, groups = _groups(total, float(np.median(sizes[used])), order)
+            order, groups = grouped(total, float(np.median(sizes[used])), order, lucky(total))
         unseen = None if ordered else _unseen(total, order, groups)
         law = cls(ordered, order, groups, unseen, 1.0, 0.0, np.empty(0))
         if len(windows) == 0:
             return law
         seen = np.sort(law._statistic(*law._grouped(windows, rest)))
         scale, dof = _fit_ordered(seen, total) if ordered else _fit_categories(seen, len(groups))
-        shares = windows / windows.sum(axis=1, keepdims=True)
-        alike = dependence(np.cumsum(shares, axis=1) if ordered else shares)
+        # from the rest, so that what a season does to its windows is not what neighbours share
+        apart = _shares(windows) - _shares(rest)
+        alike = dependence(np.cumsum(apart, axis=1) if ordered else apart)
         return cls(ordered, order, groups, unseen, scale, dof, seen, alike)
 
     @property
     def stretch(self) -> float:
         """How much more windows vary than independent rows would let them, at least 1."""
         return max(1.0, self.scale if self.ordered else float(np.sqrt(self.scale)))
+
+    @property
+    def windows(self) -> int:
+        """How many windows of the reference it was learned from."""
+        return len(self.seen)
 
     @property
     def known(self) -> bool:
@@ -146,21 +149,8 @@ class DistanceLaw:
         return Measured(distance, min(float(threshold), 1.0), law, self.dependence)
 
     def least(self, window: _Counts, base: _Counts) -> float:
-        """Return the least Jensen-Shannon distance that two columns of categories surely have.
-
-        The debiased divergence less 1.96 standard errors, by the delta method, widened by how
-        much more windows vary than independent rows would let them.
-        """
-        a, b = self._grouped(window, base)
-        n, m = float(a.sum()), float(b.sum())
-        q, p = a / n, b / m
-        middle = np.maximum((p + q) / 2, _TINY)
-        of_q = np.log(np.maximum(q, _TINY) / middle) / 2
-        of_p = np.log(np.maximum(p, _TINY) / middle) / 2
-        varies = float(q @ of_q**2 - (q @ of_q) ** 2) / n
-        varies += float(p @ of_p**2 - (p @ of_p) ** 2) / m
-        error = self.stretch * float(np.sqrt(max(varies, 0.0)))
-        return float(np.sqrt(max(float(js_divergence(a, b)) - _Z * error, 0.0)))
+        """Return the least Jensen-Shannon distance that two columns of categories surely have."""
+        return surely_apart(*self._grouped(window, base), stretch=self.stretch)
 
     def _law(self, statistic: float, scale: float, *, guarded: bool) -> float:
         if self.ordered:
@@ -198,6 +188,10 @@ def bases(windows: _Counts, seasons: Sequence[Hashable]) -> Mapping[Hashable, _C
     return {key: windows[pick].sum(axis=0) for key, pick in picks.items()}
 
 
+def _shares(counts: _Counts) -> NDArray[np.float64]:
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
 def _fit_ordered(seen: NDArray[np.float64], total: _Counts) -> tuple[float, float]:
     """Stretch the Kolmogorov law over the windows' median and 90 % point."""
     share = np.cumsum(total)[:-1] / max(total.sum(), 1)
@@ -215,32 +209,55 @@ def _fit_categories(seen: NDArray[np.float64], cells: int) -> tuple[float, float
     return scale, mean / scale
 
 
-def _groups(
-    total: _Counts, rows: float, order: NDArray[np.intp]
+def surely_apart(a: NDArray[Any], b: NDArray[Any], *, stretch: float) -> float:
+    """Return the debiased Jensen-Shannon divergence less 1.96 standard errors, as a distance.
+
+    The error is by the delta method, times how much more windows vary than independent rows would
+    let them.
+    """
+    n, m = float(a.sum()), float(b.sum())
+    q, p = a / n, b / m
+    middle = np.maximum((p + q) / 2, _TINY)
+    of_q = np.log(np.maximum(q, _TINY) / middle) / 2
+    of_p = np.log(np.maximum(p, _TINY) / middle) / 2
+    varies = float(q @ of_q**2 - (q @ of_q) ** 2) / n
+    varies += float(p @ of_p**2 - (p @ of_p) ** 2) / m
+    error = stretch * float(np.sqrt(max(varies, 0.0)))
+    return float(np.sqrt(max(float(js_divergence(a, b)) - _Z * error, 0.0)))
+
+
+def grouped(
+    total: _Counts,
+    rows: float,
+    order: NDArray[np.intp],
+    by_luck: NDArray[np.bool_],
+    *,
+    whole: bool = False,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Group sparse cells, in order, until a window of `rows` expects at least five in each.
 
-    A cell that expects as many by itself stands alone. Where the reference has more values than
-    cells, those that were named by luck alone are one group with the others.
+    A cell that expects as many by itself stands alone. Those that were named `by_luck` are one
+    group with all other values, and so are all sparse ones if taken as a `whole`.
     """
     expected = total / max(int(total.sum()), 1) * rows
-    lucky = _lucky(total)[order]
-    alone = (expected[order] >= _LEAST_EXPECTED) & ~lucky
-    order = np.concatenate([order[alone], order[~alone & ~lucky], order[lucky]])
-    upto = np.concatenate([[0.0], np.cumsum(expected[order])])
-    starts, free, bound = list(range(alone.sum())), int(alone.sum()), len(order) - int(lucky.sum())
-    begun = free
-    for place in range(free, bound):
+    alone = (expected[order] >= _LEAST_EXPECTED) & ~by_luck[order]
+    last = ~alone if whole else by_luck[order]
+    between = ~alone & ~last
+    starts = list(range(int(alone.sum())))
+    upto = np.concatenate([[0.0], np.cumsum(expected[order[between]])])
+    begun = 0
+    for place in range(len(upto) - 1):
         full = upto[place] - upto[begun] >= _LEAST_EXPECTED
-        if place == free or (full and upto[bound] - upto[place] >= _LEAST_EXPECTED):
+        if place == 0 or (full and upto[-1] - upto[place] >= _LEAST_EXPECTED):
             begun = place
-            starts.append(place)
-    if bound < len(order):
-        starts.append(bound)
+            starts.append(int(alone.sum()) + place)
+    if last.any():
+        starts.append(int((~last).sum()))
+    order = np.concatenate([order[alone], order[between], order[last]])
     return order, np.array(starts, np.intp)
 
 
-def _lucky(total: _Counts) -> NDArray[np.bool_]:
+def lucky(total: _Counts) -> NDArray[np.bool_]:
     """Return which cells are `any other value`, or no surer to be frequent than one of those."""
     if total[-1] == 0:
         return np.zeros(len(total), bool)

@@ -1,4 +1,4 @@
-"""What the windows of a reference say of one column, as arrays: seen, or drawn by permutation."""
+"""What the windows of a reference say of one column, as arrays."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ class ColumnWindows:
         nulls: (w,) of them null.
         nans: (w,) of them NaN.
         infs: (w,) of them infinite.
-        novel: (w,) of them with a value that no other window has.
+        novel: (w,) of them with a value that no other window has, or no other row of one frame.
         values: All values of text with their counts; None if too many to keep.
-        exchangeable: Whether the windows are draws of rows in any order, which overlap, and not
-            spans of time.
+        exchangeable: Whether it is one frame whose rows come in any order, and not spans of time.
     """
 
     whole: ColumnProfile
@@ -62,49 +61,45 @@ class ColumnWindows:
         )
 
     @classmethod
-    def drawn(
-        cls,
-        whole: ColumnProfile,
-        edges: ColumnEdges,
-        *,
-        size: int,
-        draws: int,
-        rng: np.random.Generator,
-    ) -> Self:
-        """Draw windows from a reference whose rows are exchangeable.
-
-        A random window of `size` rows has, by cell, counts of a multivariate hypergeometric
-        law: the permutation distribution is drawn from without touching a row.
-
-        Args:
-            whole: The column in the whole reference.
-            edges: Its cells.
-            size: Rows of a window, less than the reference has.
-            draws: How many windows.
-            rng: Source of randomness.
-        """
+    def exchanged(cls, whole: ColumnProfile, edges: ColumnEdges) -> Self:
+        """Take a column whose rows are exchangeable: it is one window, and any part is like it."""
         values = whole.frequencies() if edges.type == "string" else None
-        kinds = np.append(counts_of(whole, edges), [0, 0, 0])
-        kinds[-3:] = whole.nulls, whole.nans, whole.infs
-        kinds[-4] -= kinds[-3:].sum()
-        drawn = rng.multivariate_hypergeometric(kinds, size, size=draws, method="marginals")
         once = sum(n == 1 for n in (values or {}).values())
-        novel = rng.hypergeometric(once, whole.count - once, size, draws)
-        counts = drawn[:, :-3].copy()
-        counts[:, -1] += drawn[:, -3:].sum(axis=1)
-        rows = np.full(draws, size)
-        nulls, nans, infs = drawn[:, -3:].T
-        return cls(whole, counts, rows, nulls, nans, infs, novel, values, exchangeable=True)
+        hits = np.array([[whole.count], [whole.nulls], [whole.nans], [whole.infs], [once]])
+        rows, nulls, nans, infs, novel = hits
+        return cls(
+            whole,
+            counts_of(whole, edges)[None],
+            rows=rows,
+            nulls=nulls,
+            nans=nans,
+            infs=infs,
+            novel=novel,
+            values=values,
+            exchangeable=True,
+        )
 
-    def rate(self, hits: _Counts, whole: int) -> RateLaw:
-        """Return the law of one of the rates, given how many there are in the whole reference."""
-        total = (whole, self.whole.count) if self.exchangeable else None
-        return RateLaw.learn(hits, self.rows, total=total)
+    def rate(self, hits: _Counts) -> RateLaw:
+        """Return the law of one of the rates."""
+        if self.exchangeable:
+            return RateLaw.exchangeable(int(hits[0]), int(self.rows[0]))
+        return RateLaw.learn(hits, self.rows)
 
     @property
-    def once(self) -> int:
-        """How many values the whole reference has once only."""
-        return sum(n == 1 for n in (self.values or {}).values())
+    def novelty(self) -> RateLaw:
+        """The law of the share of rows with a value that the reference has not.
+
+        One frame is expected to miss as many rows as have a value that comes once in it (Good
+        1953), with the error of Esty (1983), which is greater than a share's: it counts as no more
+        rows than tell a share as surely.
+        """
+        if not self.exchangeable:
+            return self.rate(self.novel)
+        once, rows = int(self.novel[0]), int(self.rows[0])
+        twice = sum(n == 2 for n in (self.values or {}).values())
+        spread = once * (1 - once / max(rows, 1))
+        sure = spread / (spread + 2 * twice) if twice else 1.0
+        return RateLaw.exchangeable(round(once * sure), round(rows * sure))
 
 
 def counts_of(column: ColumnProfile | None, edges: ColumnEdges) -> _Counts:

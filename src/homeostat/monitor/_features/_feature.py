@@ -15,6 +15,7 @@ from homeostat.monitor._features._calibration import DistanceLaw, Measured, base
 from homeostat.monitor._features._column_windows import ColumnWindows, counts_of
 from homeostat.monitor._features._effect import Effect, EffectModel
 from homeostat.monitor._features._moved import moved
+from homeostat.monitor._features._permutation_law import PermutationLaw
 from homeostat.monitor._performance._loss_by_cell import LossByCell
 
 __all__ = ["Feature", "Limits"]
@@ -60,7 +61,7 @@ class Feature:
     edges: ColumnEdges
     ordered: bool
     base: Mapping[Hashable, _Counts]
-    law: DistanceLaw
+    law: DistanceLaw | PermutationLaw
     effects: EffectModel | None
 
     @classmethod
@@ -76,22 +77,17 @@ class Feature:
     ) -> Self:
         """Learn from the reference's windows."""
         counts = windows.counts
-        if windows.exchangeable:
-            whole = counts_of(windows.whole, edges)
-            base: Mapping[Hashable, _Counts] = {None: whole}
-            rest = whole - counts
-        else:
-            base = bases(counts, seasons)
-            rest = np.stack([base[season] for season in seasons]) - counts
+        base = bases(counts, seasons)
         ordered = edges.type != "string"
-        law = DistanceLaw.learn(
-            counts[:, :-1],
-            rest[:, :-1],
-            ordered=ordered,
-            least_rows=least_rows,
-            order=None if ordered else _by_text(edges),
-            total=counts_of(windows.whole, edges)[:-1] if windows.exchangeable else None,
-        )
+        order = None if ordered else _by_text(edges)
+        law: DistanceLaw | PermutationLaw
+        if windows.exchangeable:
+            law = PermutationLaw.learn(counts.sum(axis=0)[:-1], ordered=ordered, order=order)
+        else:
+            rest = np.stack([base[season] for season in seasons]) - counts
+            law = DistanceLaw.learn(
+                counts[:, :-1], rest[:, :-1], ordered=ordered, least_rows=least_rows, order=order
+            )
         effects = None
         if losses is not None and name in losses.rows:
             effects = EffectModel.learn(losses.rows[name], losses.losses[name], ordered=ordered)
@@ -101,6 +97,21 @@ class Feature:
         """Return the same with a window's rows added to the reference's."""
         base = {**self.base, season: self.base[season] + counts_of(column, self.edges)}
         return replace(self, base=base)
+
+    def mixing(self, rows: Mapping[Hashable, int]) -> Self:
+        """Return the same with one season, `None`: the seasons of `rows`, each by its rows.
+
+        It counts as many rows as a reference would have whose shares are as sure.
+        """
+        parts = [(n, self.base[season]) for season, n in rows.items()]
+        known = [(n, base) for n, base in parts if n and base.sum()]
+        total = sum(n for n, _ in known)
+        if not total:
+            return replace(self, base={None: np.zeros(self.edges.cells + 1, np.int64)})
+        shares = sum(n / total * base / base.sum() for n, base in known)
+        size = 1 / sum((n / total) ** 2 / base.sum() for n, base in known)
+        upto = np.rint(size * np.cumsum(shares)).astype(np.int64)  # so that no rows are rounded off
+        return replace(self, base={None: np.diff(upto, prepend=0)})
 
     def shift(
         self, column: ColumnProfile, limits: Limits, *, season: Hashable, spans: int, features: int
@@ -154,7 +165,7 @@ class Feature:
             relation = "beyond" if measured.distance > measured.threshold else "within"
             size += f", {relation} the {measured.threshold:.3f} that windows vary by anyway"
         else:
-            size += f" from a reference of only {len(self.law.seen)} windows"
+            size += f" from a reference of only {self.law.windows} windows"
         known = effect is not None and effect.known
         return Finding(
             check="shift.feature",

@@ -19,7 +19,6 @@ from homeostat.monitor._performance._loss_by_cell import LossByCell
 
 __all__ = ["FeatureShift"]
 
-_DRAWS = 200
 _UNREADABLE = ("schema.missing_column", "schema.type")
 _ORDER = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.OK: 3}
 
@@ -109,24 +108,23 @@ class FeatureShift:
         features: Iterable[str] | None = None,
         limits: Limits | None = None,
         label: str | None = None,
-        seed: int = 0,
     ) -> Self:
         """Learn from one frame without a column of time, such as a training set.
 
         Args:
             frame: The rows.
             exchangeable: Whether rows come in no order, so that any of them could stand
-                anywhere: only who made the data can say. True draws windows from the rows' own
-                permutation distribution, and what is calibrated is a difference of rows. False
+                anywhere: only who made the data can say. True holds a window against the law of
+                any choice of as many rows from both together. False
                 takes rows to be in the order of time and cuts them into `windows` blocks in a
                 row, so that what blocks differ by anyway is allowed for.
             edges: Cells; None cuts them at the frame's quantiles.
-            windows: How many blocks; of exchangeable rows, a window has one in so many.
+            windows: How many blocks of rows in order of time; the frame must have twice as many
+                rows in any case.
             losses: Where in the features the loss is.
             features: Which columns are watched; None watches all that the edges have.
             limits: When a shift is told, and when it is a failure.
             label: A column whose classes are a contract.
-            seed: Of the draws.
 
         Raises:
             InputError: If there are fewer rows than windows, or as in :meth:`of`.
@@ -154,12 +152,8 @@ class FeatureShift:
         names = list(cells.columns if features is None else features)
         whole = Profile.of(frame, edges=cells)
         _check([whole], cells, losses, [None], names)
-        rng, size = np.random.default_rng(seed), frame.height // windows
-        size = max(size, min(limits.least_rows, frame.height // 2))
         parts = {
-            name: ColumnWindows.drawn(
-                whole.columns[name], cells.columns[name], size=size, draws=_DRAWS, rng=rng
-            )
+            name: ColumnWindows.exchanged(whole.columns[name], cells.columns[name])
             for name in names
             if name in whole.columns
         }
@@ -213,6 +207,25 @@ class FeatureShift:
             name: known.including(window.columns.get(name)) for name, known in self.faults.items()
         }
         return replace(self, features=features, faults=faults)
+
+    def mixing(self, rows: Mapping[Hashable, int]) -> Self:
+        """Return the same for windows that hold rows of several seasons.
+
+        A day of hours is not like any hour: it is held against the hours' references, each
+        counting by its rows in the day. What is normal for a column is left as it is.
+
+        Args:
+            rows: How many rows of the window are of each season.
+
+        Raises:
+            InputError: If there are none, or of a season the reference lacks.
+        """
+        if not rows:
+            raise InputError("Mixing seasons needs the rows of one at least, got none.")
+        for season in rows:
+            self._knows(season)
+        features = {name: feature.mixing(rows) for name, feature in self.features.items()}
+        return replace(self, features=features, seasons=frozenset([None]))
 
     def judge_frame(
         self, frame: pl.DataFrame, *, season: Hashable = None, spans: int = 1
@@ -268,6 +281,9 @@ class FeatureShift:
                 f"The window is counted in edges {window.edges[:8] or 'none'}, the reference in "
                 f"{self.edges.digest[:8]}: pass the reference's edges to `Profile.of`."
             )
+        self._knows(season)
+
+    def _knows(self, season: Hashable) -> None:
         if season not in self.seasons:
             known = ", ".join(sorted(map(str, self.seasons)))
             raise InputError(f"The reference has no season {season!r}, it has: {known}.")

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from homeostat.monitor._features._hypergeometric import two_sided
+
 __all__ = ["MeanLaw", "RateLaw", "SpreadLaw", "dependence"]
 
 LEAST_WINDOWS = 8
@@ -32,11 +34,13 @@ class SpreadLaw:
         scale: Stretch.
         seen: Absolute differences of the reference's windows, sorted.
         dependence: How many windows in a row say the same, at least 1.
+        independent: Whether rows are known to be independent: the law is then normal.
     """
 
     scale: float
     seen: _Floats
     dependence: float = 1.0
+    independent: bool = False
 
     @classmethod
     def learn(cls, differences: _Floats) -> Self:
@@ -51,14 +55,19 @@ class SpreadLaw:
     @property
     def known(self) -> bool:
         """Whether the reference had enough windows to learn from."""
-        return len(self.seen) >= LEAST_WINDOWS
+        return self.independent or len(self.seen) >= LEAST_WINDOWS
+
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of Student's t."""
+        return np.inf if self.independent else len(self.seen) - 1
 
     def p_value(self, difference: float, *, spans: int = 1) -> float | None:
         """Return how often so large a difference comes without a change, to either side."""
         if not self.known:
             return None
         size = abs(difference)
-        law = float(2 * special.stdtr(len(self.seen) - 1, -size / self._scale(spans)))
+        law = float(2 * special.stdtr(self.dof, -size / self._scale(spans)))
         above = len(self.seen) - int(np.searchsorted(self.seen, size)) if spans == 1 else 0
         return max(law, (1 + above) / (1 + len(self.seen))) if above else law
 
@@ -66,8 +75,8 @@ class SpreadLaw:
         """Return the greatest difference that passes at a rate of false alarms."""
         if not self.known:
             return float("inf")
-        quantile = float(special.stdtrit(len(self.seen) - 1, 1 - level / 2)) * self._scale(spans)
-        return max(quantile, float(self.seen[-1])) if spans == 1 else quantile
+        quantile = float(special.stdtrit(self.dof, 1 - level / 2)) * self._scale(spans)
+        return max(quantile, float(self.seen[-1])) if spans == 1 and len(self.seen) else quantile
 
     def _scale(self, spans: int) -> float:
         return self.scale * float(np.sqrt(min(self.dependence, spans)))
@@ -136,18 +145,18 @@ class RateLaw:
     spread: SpreadLaw
 
     @classmethod
-    def learn(
-        cls, hits: ArrayLike, rows: ArrayLike, *, total: tuple[int, int] | None = None
-    ) -> Self:
-        """Learn from the reference windows' hits and rows, (w,) each.
-
-        `total` has the whole reference's hits and rows, where windows are draws that overlap.
-        """
+    def learn(cls, hits: ArrayLike, rows: ArrayLike) -> Self:
+        """Learn from the reference windows' hits and rows, (w,) each."""
         k, n = np.asarray(hits, np.float64), np.asarray(rows, np.float64)
         k, n = k[n > 0], n[n > 0]
-        all_k, all_n = (int(k.sum()), int(n.sum())) if total is None else total
+        all_k, all_n = int(k.sum()), int(n.sum())
         apart = _apart(k, n, all_k - k, all_n - n) if len(n) > 1 else np.empty(0)
         return cls(all_k, all_n, SpreadLaw.learn(apart))
+
+    @classmethod
+    def exchangeable(cls, hits: int, rows: int) -> Self:
+        """Take the hits of rows that come in no order."""
+        return cls(hits, rows, SpreadLaw(1.0, np.empty(0), independent=True))
 
     @property
     def rate(self) -> float:
@@ -158,6 +167,8 @@ class RateLaw:
         """Return how often a window's rate is so far off without a change; None if unknown."""
         if rows == 0 or self.rows == 0:
             return None
+        if self.spread.independent:
+            return two_sided(hits, rows, self.hits, self.rows)
         apart = float(_apart(hits, rows, self.hits, self.rows))
         law = self.spread.p_value(apart, spans=spans)
         return None if law is None else max(law, _exact(hits, rows, self.hits, self.rows))

@@ -6,7 +6,14 @@ import numpy as np
 
 from homeostat.stats import Floats
 
-__all__ = ["column_noise", "column_shares", "conditional_means", "em_shares", "solved_shares"]
+__all__ = [
+    "column_noise",
+    "column_shares",
+    "conditional_means",
+    "em_shares",
+    "shares_error",
+    "solved_shares",
+]
 
 _STEPS = 5000
 
@@ -19,10 +26,10 @@ def conditional_means(q: Floats, y: np.typing.NDArray[np.intp], w: Floats) -> Fl
     return means
 
 
-def column_noise(q: Floats, y: np.typing.NDArray[np.intp], means: Floats) -> float:
+def column_noise(q: Floats, y: np.typing.NDArray[np.intp], w: Floats, means: Floats) -> float:
     """Return the expected size (Frobenius) of the sampling error of `conditional_means`."""
-    counts = np.bincount(y, minlength=q.shape[1])
-    squares = np.bincount(y, (q**2).sum(axis=1), minlength=q.shape[1]) / np.maximum(counts, 1)
+    counts = np.bincount(y, w, minlength=q.shape[1])
+    squares = np.bincount(y, w * (q**2).sum(axis=1), minlength=q.shape[1]) / np.maximum(counts, 1)
     spread = np.maximum(squares - (means**2).sum(axis=0), 0)
     return float(np.sqrt((spread / np.maximum(counts, 1)).sum()))
 
@@ -76,3 +83,20 @@ def em_shares(
         leapt = shares - 2 * length * once + length**2 * bend
         shares = step(leapt if (leapt > 0).all() else second)
     return column_shares(shares)
+
+
+def shares_error(q: Floats, source: Floats, shares: Floats, *, rows: Floats) -> Floats:
+    """Return the standard error of each of `em_shares`, by the likelihood's curvature, (k,).
+
+    Args:
+        q: As there, (n, k).
+        source: As there.
+        shares: Where the likelihood is greatest.
+        rows: How many rows each row of q stands for, (n,).
+    """
+    ratio = q / source
+    apart = ratio[:, :-1] - ratio[:, -1:]  # the last share is what the others leave
+    scaled = apart / np.maximum(ratio @ shares, 1e-300)[:, None]
+    spread = np.linalg.pinv(scaled.T @ (rows[:, None] * scaled), hermitian=True)
+    variances = np.append(np.diag(spread), spread.sum())
+    return np.asarray(np.sqrt(np.maximum(variances, 0)), np.float64)

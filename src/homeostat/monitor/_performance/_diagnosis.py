@@ -10,7 +10,8 @@ from homeostat.core import Finding, Verdict
 from homeostat.monitor._answers._outcome_limits import OutcomeLimits, mature, too_few
 from homeostat.monitor._answers._outcomes import Outcomes
 from homeostat.monitor._performance._concept import ConceptShift
-from homeostat.monitor._performance._label_shift import LabelShift, RateEstimate
+from homeostat.monitor._performance._label_prior import ClassShares
+from homeostat.monitor._performance._label_shift import LabelShift
 
 __all__ = ["Diagnosis"]
 
@@ -31,8 +32,8 @@ class Diagnosis:
     The change of the loss is the sum of two parts: of the loss that the model's own
     probabilities promise (the inputs have become harder: what covariate shift does), and of what
     came on top (the outcome does not follow from the inputs as learned: concept shift). Where
-    the outcome rate has moved, and the predictions by themselves say so too (their mixture of
-    the reference's two score distributions gives the new rate, not the old), the signs of the
+    the outcome rate has moved, and the predictions by themselves say so too (the shares of
+    outcomes that make them likeliest have the new rate, not the old), the signs of the
     outcome are the same and only its frequency has changed: label shift.
 
     Args:
@@ -130,7 +131,7 @@ class Diagnosis:
         if (estimate := self._label_shifted(window, spans)) is not None:
             return "label", (
                 f"Label shift: {window.rate:.1%} of outcomes are 1, and the predictions alone "
-                f"say {estimate.low:.1%} to {estimate.high:.1%}: its signs are the same."
+                f"say {estimate.low[1]:.1%} to {estimate.high[1]:.1%}: its signs are the same."
             )
         harder, beyond = parts
         if concept.verdict in {Verdict.FAIL, Verdict.WARN} and abs(beyond) >= abs(harder):
@@ -144,7 +145,7 @@ class Diagnosis:
             return "concept", f"Concept shift: {told}, and the outcome does not follow as learned."
         return "none", f"No shift that matters: {told}, and the outcome follows as learned."
 
-    def _label_shifted(self, window: Outcomes, spans: int) -> RateEstimate | None:
+    def _label_shifted(self, window: Outcomes, spans: int) -> ClassShares | None:
         """Return the rate that the predictions alone tell, if they explain the outcome's."""
         if self.label is None or window.rate is None:
             return None
@@ -153,9 +154,9 @@ class Diagnosis:
         estimate = self.label.estimate(window)
         if estimate is None:
             return None
-        old = self.label.rates.rate
-        explains = estimate.low <= window.rate <= estimate.high
-        return estimate if explains and not estimate.low <= old <= estimate.high else None
+        low, high = estimate.low[1], estimate.high[1]
+        explains = low <= window.rate <= high and not low <= self.label.rates.rate <= high
+        return estimate if explains else None
 
 
 def _moved(finding: Finding) -> bool:

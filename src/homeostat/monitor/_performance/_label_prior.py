@@ -16,6 +16,7 @@ from homeostat.monitor._performance._class_shares import (
     column_shares,
     conditional_means,
     em_shares,
+    shares_error,
     solved_shares,
 )
 from homeostat.monitor._performance._rows import as_classes, two_columns
@@ -99,6 +100,7 @@ class LabelPrior:
         label: Class number of each labelled row, shape (n,).
         p: The model's probabilities of those rows, on which it was not trained, shape (n, k).
         calibration: Fitted on them.
+        rows: How many rows each of them stands for, shape (n,).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -117,15 +119,24 @@ class LabelPrior:
     label: NDArray[np.intp]
     p: Floats
     calibration: BiasCorrectedTemperature
+    rows: Floats
 
     @classmethod
-    def of(cls, label: ArrayLike, p: ArrayLike, *, classes: Sequence[object] | None = None) -> Self:
+    def of(
+        cls,
+        label: ArrayLike,
+        p: ArrayLike,
+        *,
+        classes: Sequence[object] | None = None,
+        rows: ArrayLike | None = None,
+    ) -> Self:
         """Calibrate on labelled rows that the model was not trained on.
 
         Args:
             label: Class of each row, shape (n,).
             p: Probabilities, shape (n, k), or of the second of two classes, shape (n,).
             classes: What the columns stand for; None takes 0 to k - 1.
+            rows: How many rows each stands for, where they are counts, shape (n,); None: one.
 
         Raises:
             InputError: If shapes differ, a class has no row, or values are no probabilities.
@@ -133,12 +144,14 @@ class LabelPrior:
         q = two_columns(p)
         names = tuple(range(q.shape[1])) if classes is None else tuple(classes)
         y = as_classes(label, names, len(q))
-        return cls(names, y, q, BiasCorrectedTemperature.fit(y, q))
+        counts = _counts(rows, len(q))
+        return cls(names, y, q, BiasCorrectedTemperature.fit(y, q, weight=counts), counts)
 
     @property
     def source(self) -> Floats:
         """Share of each class among the labelled rows, shape (k,)."""
-        return column_shares(np.bincount(self.label, minlength=len(self.classes)).astype(float))
+        rows = np.bincount(self.label, self.rows, minlength=len(self.classes))
+        return column_shares(np.asarray(rows, np.float64))
 
     def told_apart(self, method: Method = "em") -> tuple[float, float]:
         """Return the least singular value of P(prediction | class), and its sampling error.
@@ -146,9 +159,21 @@ class LabelPrior:
         A window is not estimated unless the first is more than twice the second.
         """
         q = _hard(self.p) if method == "bbse_hard" else self.p
-        means = conditional_means(q, self.label, np.ones(len(self.label)))
+        means = conditional_means(q, self.label, self.rows)
         least = float(np.linalg.svd(means, compute_uv=False)[-1])
-        return least, column_noise(q, self.label, means)
+        return least, column_noise(q, self.label, self.rows, means)
+
+    def standard_error(
+        self, p: ArrayLike, shares: Floats, *, rows: ArrayLike | None = None
+    ) -> Floats:
+        """Return the standard error of each share of greatest likelihood, shape (k,).
+
+        By the likelihood's curvature, at once; unlike the intervals of `estimate` it takes the
+        calibration to be known.
+        """
+        q = two_columns(p, len(self.classes))
+        counts = _counts(rows, len(q))
+        return shares_error(self.calibration(q), self.source, shares, rows=counts)
 
     def estimate(
         self,
@@ -158,6 +183,7 @@ class LabelPrior:
         level: float = 0.95,
         resamples: int = 100,
         seed: int = 0,
+        rows: ArrayLike | None = None,
     ) -> ClassShares:
         """Estimate the class shares of rows without labels.
 
@@ -168,6 +194,7 @@ class LabelPrior:
             resamples: Bootstrap draws of window and calibration rows, each with its own
                 calibration; 0 gives no interval: all of [0, 1].
             seed: Of the draws.
+            rows: How many rows each of `p` stands for, as in `of`.
 
         Raises:
             InputError: If there are fewer than 30 rows, or the model does not tell the classes
@@ -176,17 +203,19 @@ class LabelPrior:
         if method not in get_args(Method):
             raise InputError(f"`method` is em, bbse_soft or bbse_hard, got {method!r}.")
         q = two_columns(p, len(self.classes))
-        if (why := self._refusal(len(q), method)) is not None:
+        counts = _counts(rows, len(q))
+        n = int(counts.sum())
+        if (why := self._refusal(n, method)) is not None:
             raise InputError(why)
-        ones = np.ones(len(self.label)), np.ones(len(q))
-        shares = self._shares(q, method, *ones, start=None)
+        shares = self._shares(q, method, self.rows, counts, start=None)
         low, high = np.zeros(len(shares)), np.ones(len(shares))
         if resamples:
-            drawn = self._resampled(q, method, shares, resamples, np.random.default_rng(seed))
+            window, rng = (q, counts), np.random.default_rng(seed)
+            drawn = self._resampled(window, method, shares, resamples, rng)
             tail = (1 - level) / 2
             low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
             # never tighter than if the labels themselves were known: a class may have had no row
-            known = [wilson(share * len(q), len(q), level=level) for share in shares]
+            known = [wilson(share * n, n, level=level) for share in shares]
             low = np.minimum(low, [one.low for one in known])
             high = np.maximum(high, [one.high for one in known])
         return ClassShares(self.classes, self.source, shares, low, high, level, method)
@@ -222,7 +251,8 @@ class LabelPrior:
         found = self.estimate(q, level=1 - 0.05 / len(self.classes), resamples=resamples, seed=seed)
         moved = found.shares - found.source
         c = int(np.abs(moved).argmax())
-        p_value = _permutation(self.p, q, resamples, np.random.default_rng(seed))
+        own = np.repeat(self.p, self.rows.astype(int), axis=0)
+        p_value = _permutation(own, q, resamples, np.random.default_rng(seed))
         surely = max(found.low[c] - found.source[c], found.source[c] - found.high[c])
         warns = p_value <= level and surely > margin
         word = "Label shift, if features of a class look as before" if warns else "No label shift"
@@ -259,7 +289,7 @@ class LabelPrior:
         return (
             f"The predictions do not tell all {len(self.classes)} classes apart: the confusion "
             f"matrix's least singular value is {least:.3g}, with a sampling error of {noise:.3g} "
-            f"from {len(self.label)} labelled rows; bring more of them, or a better model."
+            f"from {self.rows.sum():.0f} labelled rows; bring more of them, or a better model."
         )
 
     def _shares(
@@ -285,17 +315,23 @@ class LabelPrior:
         return em_shares(calibration(q), source, weight=v, start=begin, tolerance=tolerance)
 
     def _resampled(
-        self, q: Floats, method: Method, shares: Floats, draws: int, rng: np.random.Generator
+        self,
+        window: tuple[Floats, Floats],
+        method: Method,
+        shares: Floats,
+        draws: int,
+        rng: np.random.Generator,
     ) -> Floats:
-        """Return the shares of bootstrap draws, shape (draws, k)."""
-        some = _some(self, rng)
+        """Return the shares of bootstrap draws of a window and its counts, shape (draws, k)."""
+        some, (q, counts) = _some(self, rng), window
         n, m = len(some.label), min(len(q), _MOST_RESAMPLED)
-        part = q if m == len(q) else q[rng.choice(len(q), m, replace=False)]
-        centre = some._shares(part, method, np.ones(n), np.ones(m), start=shares)  # noqa: SLF001
+        kept = np.arange(m) if m == len(q) else rng.choice(len(q), m, replace=False)
+        part, each = q[kept], counts[kept]
+        centre = some._shares(part, method, some.rows, each, start=shares)  # noqa: SLF001
         found = np.empty((draws, len(shares)))
         for i in range(draws):
             # Dirichlet weights (Rubin 1981): no draw is without a class
-            w, v = rng.exponential(size=n), rng.exponential(size=m)
+            w, v = rng.standard_gamma(some.rows), rng.standard_gamma(each)
             found[i] = some._shares(part, method, w, v, start=shares)  # noqa: SLF001
         own = np.sqrt(max(n / len(self.label), m / len(q)))
         return np.asarray(np.clip(shares + (found - centre) * own, 0, 1), np.float64)
@@ -308,7 +344,19 @@ def _some(prior: LabelPrior, rng: np.random.Generator) -> LabelPrior:
     kept = rng.choice(len(prior.label), _MOST_RESAMPLED, replace=False)
     if len(np.unique(prior.label[kept])) < len(prior.classes):
         return prior
-    return LabelPrior(prior.classes, prior.label[kept], prior.p[kept], prior.calibration)
+    part = prior.label[kept], prior.p[kept], prior.calibration, prior.rows[kept]
+    return LabelPrior(prior.classes, *part)
+
+
+def _counts(rows: ArrayLike | None, n: int) -> Floats:
+    """Return how many rows each row stands for, (n,)."""
+    counts = np.ones(n) if rows is None else np.asarray(rows, np.float64)
+    if counts.shape != (n,) or not (counts >= 0).all() or (counts % 1).any():
+        raise InputError(
+            f"`rows` must be a count for each of {n} rows, whole and not negative, got "
+            f"{counts.shape} of {counts.dtype}."
+        )
+    return counts
 
 
 def _hard(q: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -13,38 +13,22 @@ from homeostat.core import Finding, InputError, Verdict
 from homeostat.monitor._answers._outcome_limits import OutcomeLimits, mature, too_few
 from homeostat.monitor._answers._outcomes import Outcomes
 from homeostat.monitor._features._rates import RateLaw, SpreadLaw
+from homeostat.monitor._performance._label_prior import ClassShares, LabelPrior
 
-__all__ = ["LabelShift", "RateEstimate"]
+__all__ = ["LabelShift"]
 
-_SMOOTHING = 0.5  # rows a cell
-_LEAST_PREDICTIONS = 30
-
-_Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class RateEstimate:
-    """An outcome rate that was estimated without outcomes.
-
-    Args:
-        value: In [0, 1].
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
+_LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelShift:
-    """Watches the outcome rate, and estimates it from predictions before outcomes come.
+    """Watches the outcome rate of windows, and estimates it from predictions before outcomes come.
+
+    Rows, several classes, or a single window: :class:`LabelPrior`, by which it estimates.
 
     Args:
         rates: Law of the outcome rate by window.
-        negative: Distribution of the scores of outcome 0 in the reference, (256,).
-        positive: Likewise of outcome 1.
+        prior: Estimates the rate from predictions.
         errors: Law of the estimate's standardised error in the reference's windows.
         limits: When a change is told.
 
@@ -57,13 +41,12 @@ class LabelShift:
         >>> watch.judge(day(0.2)).verdict.value, watch.judge(day(0.35)).verdict.value
         ('ok', 'warn')
         >>> estimate = watch.estimate(day(0.35))
-        >>> estimate.low < 0.35 < estimate.high
+        >>> bool(estimate.low[1] < 0.35 < estimate.high[1])
         True
     """
 
     rates: RateLaw
-    negative: _Floats
-    positive: _Floats
+    prior: LabelPrior
     errors: SpreadLaw
     limits: OutcomeLimits
 
@@ -83,14 +66,10 @@ class LabelShift:
                 f"positives of {whole.labelled}."
             )
         rates = RateLaw.learn([w.positives for w in windows], [w.labelled for w in windows])
-        errors = [_error(window, whole) for window in windows] if len(windows) > 1 else []
-        return cls(
-            rates,
-            negative=_share(whole.scores[0]),
-            positive=_share(whole.scores[1]),
-            errors=SpreadLaw.learn(np.array(errors, np.float64)),
-            limits=limits,
-        )
+        prior = _prior(whole)
+        errors = [_error(prior, window) for window in windows] if len(windows) > 1 else []
+        law = SpreadLaw.learn(np.array(errors, np.float64))
+        return cls(rates, prior=prior, errors=law, limits=limits)
 
     def judge(self, window: Outcomes, *, spans: int = 1) -> Finding:
         """Judge a window's outcome rate; `spans` is how many reference windows long it is.
@@ -123,47 +102,47 @@ class LabelShift:
             },
         )
 
-    def estimate(self, window: Outcomes) -> RateEstimate | None:
-        """Estimate a window's outcome rate from its predictions alone.
+    def estimate(self, window: Outcomes) -> ClassShares | None:
+        """Estimate the shares of outcomes 0 and 1 in a window from its predictions alone.
 
-        Maximum likelihood of the mixture of the reference's two score distributions (the fixed
-        point of EM, Saerens, Latinne and Decaestecker 2002). It holds where only the outcome's
-        frequency has moved; a concept shift it cannot see. The interval is as wide as the
-        estimate erred in the reference's windows.
+        As :meth:`LabelPrior.estimate` does; a concept shift it cannot see. The interval is as
+        wide as the estimate erred in the reference's windows, all of [0, 1] where those are few.
 
         Returns:
-            The estimate; None with fewer than 30 predictions.
+            The shares; None with fewer than 30 predictions, or where these do not tell the
+            outcomes apart.
         """
-        counts = window.scores.sum(axis=0)
-        if counts.sum() < _LEAST_PREDICTIONS:
+        found = _estimated(self.prior, window.scores.sum(axis=0))
+        if found is None:
             return None
-        value, error = _mixture(counts, self.negative, self.positive)
-        half = error * self.errors.limit(0.05)
+        shares, error = found
+        half = error * self.errors.limit(_LEVEL)
         half = half if np.isfinite(half) else 1.0
-        return RateEstimate(value, max(0.0, value - half), min(1.0, value + half))
+        low, high = np.clip(shares.shares - half, 0, 1), np.clip(shares.shares + half, 0, 1)
+        return replace(shares, low=low, high=high, level=1 - _LEVEL)
 
 
-def _share(scores: NDArray[np.int64]) -> _Floats:
-    smooth = scores + _SMOOTHING
-    return np.asarray(smooth / smooth.sum())
+def _prior(whole: Outcomes) -> LabelPrior:
+    """Learn from the counts of scores by outcome."""
+    outcome, cell = np.nonzero(whole.scores[:2])
+    rows = whole.scores[outcome, cell]
+    return LabelPrior.of(outcome, Outcomes.middles()[cell], rows=rows)
 
 
-def _error(window: Outcomes, whole: Outcomes) -> float:
+def _estimated(prior: LabelPrior, counts: NDArray[np.int64]) -> tuple[ClassShares, float] | None:
+    """Return the shares in rows that are counted by score, and the standard error of that of 1."""
+    cells = np.flatnonzero(counts)
+    p, rows = Outcomes.middles()[cells], counts[cells]
+    try:
+        found = prior.estimate(p, rows=rows, resamples=0)
+    except InputError:
+        return None
+    return found, float(prior.standard_error(p, found.shares, rows=rows)[1])
+
+
+def _error(prior: LabelPrior, window: Outcomes) -> float:
     """Return how far the estimate is off in one of the reference's windows, standardised."""
-    rest = whole.scores - window.scores
-    value, error = _mixture(window.scores[:2].sum(axis=0), _share(rest[0]), _share(rest[1]))
-    return (value - window.positives / window.labelled) / error
-
-
-def _mixture(
-    counts: NDArray[np.int64], negative: _Floats, positive: _Floats
-) -> tuple[float, float]:
-    """Return the share of `positive` that makes the counts likeliest, and its standard error."""
-    apart = positive - negative
-    low, high = 0.0, 1.0
-    for _ in range(30):  # the likelihood is concave: halve on the sign of its slope
-        middle = (low + high) / 2
-        slope = float(counts @ (apart / (negative + middle * apart)))
-        low, high = (middle, high) if slope > 0 else (low, middle)
-    information = float(counts @ (apart / (negative + low * apart)) ** 2)
-    return low, float(1 / np.sqrt(max(information, 1e-12)))
+    found = _estimated(prior, window.scores[:2].sum(axis=0))
+    if found is None or window.rate is None or found[1] == 0:
+        return float("nan")
+    return (float(found[0].shares[1]) - window.rate) / found[1]
