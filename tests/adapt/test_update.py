@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 
 from homeostat import adapt
-from homeostat.adapt import forgetting, update, ways
+from homeostat.adapt import forgetting, takes_weights, update, ways
 from homeostat.core import InputError, Verdict
 from homeostat.train import Boosted, LeafHead, Logistic, Majority, PreviousPeriod
 
@@ -144,3 +144,60 @@ def test_something_lost_that_may_be_allowed_is_a_warning():
 def test_every_public_name_is_listed_and_sorted():
     assert adapt.__all__ == sorted(adapt.__all__)
     assert all(hasattr(adapt, name) for name in adapt.__all__)
+
+
+WEIGHED = {"logistic": lambda: Logistic(tolerance=1e-8), "boosted": MODELS["boosted"]}
+
+
+@pytest.mark.parametrize("family", WEIGHED)
+def test_a_weight_of_none_or_of_one_for_all_changes_nothing(family):
+    frame, label = rows(600)
+    plain, alike = WEIGHED[family](), WEIGHED[family]()
+    plain.fit(frame, label)
+    alike.fit(frame, label, weight=np.full(600, 3.0))
+    np.testing.assert_allclose(plain.predict(frame), alike.predict(frame), atol=1e-6)
+
+
+@pytest.mark.parametrize("family", WEIGHED)
+def test_a_row_of_weight_0_has_no_say_in_what_is_learned_of_the_label(family):
+    frame, label = rows(1200)
+    turned = np.where(np.arange(1200) < 600, label, 1 - label)
+    report = update(
+        WEIGHED[family](), frame, turned, how="scratch", weight=1.0 * (np.arange(1200) < 600)
+    )
+    right, wrong = WEIGHED[family](), WEIGHED[family]()
+    right.fit(frame[:600], label[:600])
+    wrong.fit(frame, turned)
+    got, best, worst = (m.predict(frame) for m in (report.model, right, wrong))
+    assert np.abs(got - best).mean() < 0.3 * np.abs(worst - best).mean()
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_a_model_that_takes_no_weights_says_so(family):
+    frame, label = rows(100)
+    if takes_weights(MODELS[family]()):
+        assert family in WEIGHED
+    else:
+        with pytest.raises(InputError, match="takes no weights by 'scratch'"):
+            update(MODELS[family](), frame, label, how="scratch", weight=np.ones(100))
+
+
+def test_an_update_of_what_was_learned_takes_no_weights():
+    frame, label = rows(100)
+    with pytest.raises(InputError, match="takes no weights by 'partial_fit'"):
+        update(fitted(Logistic()), frame, label, how="partial_fit", weight=np.ones(100))
+
+
+@pytest.mark.parametrize(
+    ("weight", "why"),
+    [
+        (np.ones(99), "needs one weight"),
+        (-np.ones(100), "none negative"),
+        (np.full(100, np.nan), "finite"),
+        (np.zeros(100), "not all 0"),
+        (["heavy"] * 100, "must be numbers"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weight, why):
+    with pytest.raises(InputError, match=why):
+        Logistic().fit(*rows(100), weight=weight)

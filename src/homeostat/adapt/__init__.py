@@ -19,7 +19,7 @@ from homeostat.adapt._triggers import (
     volume,
     worse,
 )
-from homeostat.adapt._update import UpdateReport, update, ways
+from homeostat.adapt._update import UpdateReport, takes_weights, update, ways
 from homeostat.adapt._windows import (
     DataWindow,
     everything,
@@ -49,6 +49,7 @@ __all__ = [
     "shifted",
     "since_last_update",
     "since_shift",
+    "takes_weights",
     "update",
     "volume",
     "ways",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from homeostat.adapt._options import Option, cheapest_indistinguishable, compare_options
-from homeostat.core import InputError, Model, measure
+from homeostat.core import FitLedger, InputError, Model, RowSet, measure
 from homeostat.stats import log_losses
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def freshness(
     window_days: float = 56,
     test_days: float = 7,
     known_at: NDArray[np.int64] | None = None,
+    ids: NDArray[np.uint64] | None = None,
     margin: float = 0.0,
     rng: np.random.Generator | int = 0,
 ) -> FreshnessStudy:
@@ -94,11 +95,14 @@ def freshness(
         test_days: Length of the test blocks.
         known_at: When each label is known, (n,); None takes it as known at once. A label known
             only after a window's end is not in the window.
+        ids: Who each row is, (n,); None takes each as another. Copies of rows that a model is
+            tested on are known by them.
         margin: As in :func:`cheapest_indistinguishable`.
         rng: Generator or seed of the resampling of days.
 
     Raises:
         InputError: If shapes or order are wrong, or the history is too short for one block.
+        GateError: If a model would be fitted on rows that it is tested on: the fit ledger's.
     """
     known = times if known_at is None else known_at
     _check(features, label, times, known)
@@ -111,6 +115,7 @@ def freshness(
     blocks = _blocks(times, ages[-1] + window_days, test_days)
     cuts = sorted({start - round(age * _DAY) for start, _ in blocks for age in ages})
     windows = _windows(times, known, cuts, window_days)
+    _enter(dict(zip(cuts, windows, strict=True)), blocks, ages, ids)
     with measure() as cost:
         models = [fit(features[window], label[window]) for window in windows]
     by_cut = dict(zip(cuts, models, strict=True))
@@ -179,6 +184,31 @@ def _windows(
     if amount == 0:
         raise InputError(f"A window of {days:g} days is empty: take longer windows.")
     return [window[-amount:] for window in windows]
+
+
+def _enter(
+    windows: Mapping[int, NDArray[np.int64]],
+    blocks: Sequence[tuple[int, slice]],
+    ages: Sequence[float],
+    ids: NDArray[np.uint64] | None,
+) -> None:
+    """Write each fit into a ledger that knows what its model will be tested on."""
+    for cut, window in windows.items():
+        judged = [
+            np.arange(rows.start, rows.stop)
+            for start, rows in blocks
+            if any(start - round(age * _DAY) == cut for age in ages)
+        ]
+        tested = np.concatenate(judged)
+        own = window[~np.isin(window, tested)]
+        saw, train, test = (
+            RowSet.of(rows if ids is None else ids[rows]) for rows in (window, own, tested)
+        )
+        FitLedger({"train": train, "test": test}).record(f"the fit at {_day(cut)}", saw)
+
+
+def _day(instant: int) -> str:
+    return str(np.datetime64(instant, "us").astype("datetime64[m]"))
 
 
 def _name(age: float) -> str:

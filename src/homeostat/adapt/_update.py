@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["UpdateReport", "update", "ways"]
+__all__ = ["UpdateReport", "takes_weights", "update", "ways"]
 
 # Each way to update, and the method that a model needs for it.
 _METHODS = {
@@ -61,6 +62,7 @@ def update(
     history: tuple[pl.DataFrame, NDArray[np.float64]] | None = None,
     rebuild_every: str | timedelta | None = None,
     since_rebuild: timedelta | None = None,
+    weight: NDArray[np.float64] | None = None,
 ) -> UpdateReport:
     """Return an updated copy of a model, and what that cost.
 
@@ -76,9 +78,12 @@ def update(
             from scratch is this long ago: structure from much data, now and then; what moves,
             with every batch.
         since_rebuild: How long ago that was.
+        weight: How much each row counts in a fit from scratch, such as importance weights, (n,);
+            None counts all alike. An update of what was learned takes none.
 
     Raises:
-        InputError: If the model cannot be updated that way, or a rebuild has no history.
+        InputError: If the model cannot be updated that way, a rebuild has no history, or weights
+            are given that are not taken.
 
     Example:
         >>> import numpy as np, polars as pl
@@ -95,11 +100,28 @@ def update(
             raise InputError("A rebuild is due and has nothing to fit on: pass `history`.")
         how = "scratch"
     _check(model, how)
+    if weight is not None and (how != "scratch" or not takes_weights(model)):
+        raise InputError(
+            f"`{model.family}` takes no weights by {how!r}: weigh rows in a fit from scratch, of "
+            "a model whose `fit` has an argument `weight`."
+        )
     chosen = history if how == "scratch" and history is not None else (features, label)
     updated = copy.deepcopy(model)
+    settings = {} if weight is None else {"weight": weight}
     with measure() as cost:
-        getattr(updated, _METHODS[how])(*chosen)
+        getattr(updated, _METHODS[how])(*chosen, **settings)
     return UpdateReport(updated, how, len(chosen[1]), cost)
+
+
+def takes_weights(model: Model) -> bool:
+    """Say whether a model's fit takes weights of rows: an argument `weight`.
+
+    Example:
+        >>> from homeostat.train import Boosted, Majority
+        >>> takes_weights(Boosted()), takes_weights(Majority())
+        (True, False)
+    """
+    return "weight" in inspect.signature(model.fit).parameters
 
 
 def ways(model: Model) -> list[str]:

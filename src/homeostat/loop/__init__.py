@@ -11,6 +11,8 @@ from homeostat.loop._live import live
 from homeostat.loop._release import Release
 from homeostat.loop._replay import Replay, replay
 from homeostat.loop._run import run
+from homeostat.loop._skew import Skew
+from homeostat.loop._weigh import Weigh
 
 __all__ = [
     "BestPractices",
@@ -20,8 +22,10 @@ __all__ = [
     "Release",
     "Replay",
     "Retrain",
+    "Skew",
     "System",
     "Watch",
+    "Weigh",
     "ask_for_labels",
     "best_practices",
     "card",

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from homeostat.adapt import DataWindow, Trigger, every, everything
+from homeostat.adapt import DataWindow, Trigger, every, everything, takes_weights
 from homeostat.core import (
     Clock,
     Engine,
     Finding,
+    InputError,
     Json,
     Model,
     Schema,
@@ -26,6 +27,8 @@ from homeostat.core import (
 from homeostat.data import Dataset
 from homeostat.evaluate import GateContext, Intent
 from homeostat.expect import Suite
+from homeostat.loop._skew import Skew
+from homeostat.loop._weigh import Weigh
 from homeostat.serve import Rollout
 from homeostat.split import TimeSplit
 
@@ -82,6 +85,8 @@ class Watch:
             take long.
         explain: Whether a page is explained: which features, segments and sources, since when,
             and what each adds to the loss. It takes a second or two each.
+        skew: How each window, and its labels as they come, is held against the training rows:
+            what gates and what warns. None does not look.
     """
 
     window: str = "1d"
@@ -89,6 +94,7 @@ class Watch:
     false_alarms_a_year: float = 1.0
     estimate: bool = False
     explain: bool = True
+    skew: Skew | None = field(default_factory=Skew)
 
     @property
     def length(self) -> timedelta:
@@ -110,6 +116,10 @@ class Retrain:
         rebuild_every: How often a stateful model is fitted from scratch all the same.
         forget: Most log loss that an update may add on old rows before it is refused outright.
         release: How the challenger is tried; None takes the system's rollout.
+        weigh: When a fit from scratch takes importance weights; None never.
+
+    Raises:
+        InputError: If rows are to be weighed for a model that takes no weights.
     """
 
     model: Callable[[], Model]
@@ -120,6 +130,14 @@ class Retrain:
     rebuild_every: str | timedelta | None = None
     forget: float = 0.01
     release: Rollout | None = None
+    weigh: Weigh | None = None
+
+    def __post_init__(self) -> None:
+        if self.weigh is not None and not takes_weights(model := self.model()):
+            raise InputError(
+                f"`{model.family}` takes no weights of rows: leave out `weigh`, or give its `fit` "
+                "an argument `weight`."
+            )
 
     def rebuilds(self, age: timedelta) -> bool:
         """Say whether a model last fitted from scratch so long ago is to be fitted anew."""

@@ -46,6 +46,10 @@ def freshness(
 
     Returns:
         The conclusion, in words; the study is an artifact of type ``freshness``.
+
+    Raises:
+        GateError: If a model would be fitted on rows that it is tested on, as when rows were
+            copied: the fit ledger's.
     """
     opened = open_record(record)
     factory = model or list(system.models.values())[-1]
@@ -67,6 +71,7 @@ def freshness(
             ages_days=ages_days,
             window_days=window_days,
             known_at=history.known_at[rows],
+            ids=history.ids[rows],
             rng=system.seed,
         )
         return Made(study.conclusion, reports={"freshness": study.to_json()})

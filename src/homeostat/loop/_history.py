@@ -14,7 +14,7 @@ from homeostat.core import InputError, KnownAt, SchemaError, suggest
 from homeostat.loop._declaration import Outcome
 from homeostat.stats import Floats
 
-__all__ = ["NEVER", "History", "instant", "moved"]
+__all__ = ["NEVER", "History", "instant", "moved", "zero_or_one"]
 
 NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +36,7 @@ class History:
         predicted_at: (n,) int64, microseconds since 1970, ascending.
         known_at: (n,) int64, when the outcome is known; `NEVER` where it never is.
         label: (n,) float64, 0 or 1; NaN where the outcome is never known.
+        ids: (n,) uint64, equal where keys are: who a row is to a fit ledger.
     """
 
     frame: pl.DataFrame = field(repr=False)
@@ -44,6 +45,7 @@ class History:
     predicted_at: NDArray[np.int64]
     known_at: NDArray[np.int64]
     label: NDArray[np.float64]
+    ids: NDArray[np.uint64] = field(init=False, repr=False)
     _by_known: NDArray[np.int64] = field(init=False, repr=False)
     _known_sorted: NDArray[np.int64] = field(init=False, repr=False)
 
@@ -51,6 +53,7 @@ class History:
         order = np.argsort(self.known_at, kind="stable")
         object.__setattr__(self, "_by_known", order)
         object.__setattr__(self, "_known_sorted", self.known_at[order])
+        object.__setattr__(self, "ids", _ids(self.keys))
 
     @classmethod
     def of(
@@ -126,6 +129,12 @@ class History:
         known = self.known_at[rows] < instant(now)
         return np.asarray(np.flatnonzero(known) + rows.start, dtype=np.int64)
 
+    def labels(self, name: str | None, rows: NDArray[np.int64]) -> pl.Series:
+        """Return the label of rows, as its column has it; the outcome where there is none."""
+        if name is not None and name in self.frame.columns:
+            return self.frame[name][rows]
+        return pl.Series("outcome", self.label[rows])
+
     def at(self, row: int) -> datetime:
         """Return when the prediction of a row is made."""
         return _EPOCH + timedelta(microseconds=int(self.predicted_at[row]))
@@ -156,6 +165,18 @@ def moved(values: Floats, places: NDArray[np.int64], rows: int) -> Floats:
     result = np.full(rows, np.nan)
     result[places[kept]] = values[kept]
     return result
+
+
+def zero_or_one(label: Floats) -> NDArray[np.bool_]:
+    """Say which outcomes are of the classes that a model gives; others are no outcome of it."""
+    return np.asarray((label == 0) | (label == 1))
+
+
+def _ids(keys: pl.Series) -> NDArray[np.uint64]:
+    """Number the rows by their keys; rows with one key are one row to a ledger."""
+    if not keys.is_duplicated().any():
+        return np.arange(len(keys), dtype=np.uint64)
+    return np.asarray(keys.rank("dense").to_numpy(), dtype=np.uint64)
 
 
 def _time(frame: pl.DataFrame, rule: str) -> pl.Expr:

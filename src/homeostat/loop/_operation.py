@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.adapt import TriggerState, forgetting
-from homeostat.core import Finding, Json, Verdict
-from homeostat.loop._history import History, instant, moved
-from homeostat.loop._relearn import relearn
+from homeostat.core import Finding, GateError, Json, Verdict
+from homeostat.loop._history import History, instant, moved, zero_or_one
+from homeostat.loop._relearn import Relearned, relearn
 from homeostat.loop._trial import Trial
 from homeostat.loop._version import Version
 from homeostat.loop._watching import Answered, Watcher
@@ -68,6 +69,8 @@ class Operation:
     windows: int = 0
     cpu_s: float = 0.0
     shown: NDArray[np.float64] = field(init=False, repr=False)
+    _held_out: NDArray[np.int64] = field(init=False, repr=False)
+    _gating: tuple[Finding, ...] = field(init=False, default=())
     _since_update: list[Finding] = field(init=False, repr=False)
     _live_since: datetime | None = field(init=False, default=None)
     _last_update: datetime = field(init=False)
@@ -75,6 +78,7 @@ class Operation:
 
     def __post_init__(self) -> None:
         self.shown = np.full(len(self.history), np.nan)
+        self._held_out = self.watcher.reference.old_rows
         self._since_update = []
         self._last_update = self._last_rebuild = self.champion.until
 
@@ -89,7 +93,8 @@ class Operation:
         if rows.stop > rows.start:
             self._predict(rows)
         learned = self.history.learned(self.at, end)
-        learned = learned[~np.isnan(self.shown[learned])]
+        judged = ~np.isnan(self.shown[learned]) & zero_or_one(self.history.label[learned])
+        learned = learned[judged]
         self._watch(rows, end)
         self._judge_trials(learned, end)
         self._relearn(end)
@@ -125,6 +130,8 @@ class Operation:
         """Go on with rows and outcomes read anew; answers stay with the rows they belong to."""
         places = history.places_of(self.history)
         self.shown = moved(self.shown, places, len(history))
+        held_out = places[self._held_out]
+        self._held_out = held_out[held_out >= 0]
         for trial in (self.trial, self.probation):
             if trial is not None:
                 trial.move(places, len(history))
@@ -150,6 +157,7 @@ class Operation:
             self._answered(rows),
             self._answered(before, end),
             live_since=self._live_since,
+            label=self._labels(before, end),
         )
         if look.metrics:
             self.run.log(look.metrics, step=self.windows - lag)
@@ -165,6 +173,24 @@ class Operation:
             self.alerts.deliver()
         self._since_update += look.pages
         self.windows += 1
+        self._gate(look.gating, end)
+
+    def _gate(self, gating: tuple[Finding, ...], end: datetime) -> None:
+        """Halt the release while something gates, and let it go on after."""
+        if bool(gating) != bool(self._gating):
+            words = "; ".join(one.summary for one in gating)
+            facts = {"summary": f"Halted, nothing is learned: {words}" if gating else "Goes on."}
+            self.run.event("gate", facts, at=end)
+        self._gating = gating
+        for trial in (self.trial, self.probation):
+            if trial is not None:
+                trial.gate(shut=bool(gating))
+
+    def _labels(self, rows: slice, now: datetime) -> pl.Series:
+        """Return the labels of rows that have come by now."""
+        places = np.arange(len(self.history))[rows]
+        came = places[self.history.known_at[places] < instant(now)]
+        return self.history.labels(self.watcher.reference.label, came)
 
     def _why(self, alarm: Alarm, now: datetime) -> dict[str, Json]:
         """Explain a page that has just opened, keep what explains it, and say it in words."""
@@ -177,11 +203,12 @@ class Operation:
 
     def _answered(self, rows: slice, now: datetime | None = None) -> Answered:
         """Return what was predicted, with the outcomes known by ``now``; none without."""
+        label = self.history.label[rows]
         known = now is not None and self.history.known_at[rows] < instant(now)
         return Answered(
             self.history.predicted_at[rows],
             self.shown[rows],
-            np.where(known, self.history.label[rows], np.nan),
+            np.where(known & zero_or_one(label), label, np.nan),
         )
 
     def _judge_trials(self, learned: NDArray[np.int64], end: datetime) -> None:
@@ -216,7 +243,7 @@ class Operation:
                 self.publisher.end()
             self.rejections += 1
             self.trial = None
-        if step.action != "continue":
+        if step.action not in {"continue", "halt"}:
             self.run.find_all(step.findings, at=end)
 
     def _hold(self) -> Rollout:
@@ -234,11 +261,11 @@ class Operation:
             self.champion = probation.champion
             self.rejections += 1
             self.trial = None
-        if step.action != "continue":
+        if step.action not in {"continue", "halt"}:
             self.probation = None
 
     def _relearn(self, end: datetime) -> None:
-        if self.trial is not None:
+        if self.trial is not None or self._gating:
             return
         state = TriggerState(
             now=end,
@@ -249,19 +276,11 @@ class Operation:
         reason = next(filter(None, (trigger.due(state) for trigger in self.policy.when)), None)
         if reason is None:
             return
-        made = relearn(
-            self.policy,
-            self.history,
-            self.champion,
-            name=f"v{self.retrains + 1}",
-            now=end,
-            last_rebuild=self._last_rebuild,
-            shifted_at=self.watcher.shifted_at,
-        )
+        made = self._relearned(end)
         self._last_update, self._since_update = end, []
         if made is None:
             return
-        challenger, report = made
+        challenger, report = made.version, made.report
         self.retrains += 1
         self.cpu_s += report.cost.cpu_s
         if challenger.how == "scratch":
@@ -272,8 +291,9 @@ class Operation:
             "reason": reason,
             "rows": challenger.rows,
             "cpu_s": round(report.cost.cpu_s, 3),
-        }
+        } | ({"weighed": made.weighed} if self.policy.weigh is not None else {})
         self.run.event("retrain", told, at=end)
+        self.run.find_all(made.findings, at=end)
         forgot = self._forgot(challenger)
         if forgot is not None and forgot.verdict is Verdict.FAIL:
             self.rejections += 1
@@ -283,11 +303,32 @@ class Operation:
         else:
             self.challenge(challenger, end)
 
+    def _relearned(self, end: datetime) -> Relearned | None:
+        """Make a challenger; one that would learn from held-out rows is refused by the ledger."""
+        name = f"v{self.retrains + 1}"
+        try:
+            return relearn(
+                self.policy,
+                self.history,
+                self.champion,
+                name=name,
+                now=end,
+                last_rebuild=self._last_rebuild,
+                shifted_at=self.watcher.shifted_at,
+                held_out=self._held_out if self.policy.how != "scratch" else None,
+                seed=self.system.seed,
+            )
+        except GateError as refused:
+            self.rejections += 1
+            self.run.find_all(refused.findings, at=end)
+            self.run.event("reject", {"version": name, "summary": str(refused)}, at=end)
+            return None
+
     def _forgot(self, challenger: Version) -> Finding | None:
         """Compare an update with the champion on old rows, which neither was updated with."""
         if challenger.how == "scratch":
             return None
-        old = self.watcher.reference.old_rows
+        old = self._held_out
         return forgetting(
             self.champion.model,
             challenger.model,

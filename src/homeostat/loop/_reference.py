@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from homeostat.core import InputError, Model, Schema
 from homeostat.loop._history import History, instant
+from homeostat.loop._skew import TrainedOn, label_name
 from homeostat.monitor import Limits, Monitor, OutcomeLimits
 
 if TYPE_CHECKING:
@@ -33,12 +34,17 @@ class Reference:
         monitor: What is normal for features, predictions and outcomes.
         lag: After how many windows most outcomes of a window have come.
         old_rows: Some rows from before the release, to tell what an update forgets.
+        label: Name of the label column, by which its classes are known; the outcome itself, as a
+            number, where the schema has none.
+        trained: What the release was trained on; None where skew is not looked for.
     """
 
     schema: Schema
     monitor: Monitor
     lag: int
     old_rows: NDArray[np.int64]
+    label: str | None
+    trained: TrainedOn | None
 
     @classmethod
     def of(
@@ -86,7 +92,25 @@ class Reference:
             outcome_limits=OutcomeLimits(margin=system.watch.margin),
             estimate=system.watch.estimate,
         )
-        return cls(system.schema.select(system.features), monitor, lag, _some(unseen, _OLD_ROWS))
+        return cls(
+            system.schema.select(system.features),
+            monitor,
+            lag,
+            _some(unseen, _OLD_ROWS),
+            label_name(system.schema),
+            _trained(system, history, labelled[history.predicted_at[labelled] <= instant(fresh)]),
+        )
+
+
+def _trained(system: System, history: History, rows: NDArray[np.int64]) -> TrainedOn | None:
+    """Learn what the release was trained on, to find skew."""
+    if system.watch.skew is None or not len(rows):
+        return None
+    features = system.schema.select(system.features)
+    label = history.labels(label_name(system.schema), rows)
+    return TrainedOn.of(
+        system.watch.skew, history.features[rows], features, label, seed=system.seed
+    )
 
 
 def _by_then(

@@ -16,8 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat import data
-from homeostat.core import Engine, Finding, InputError, LocalEngine, SimulatedClock
-from homeostat.data import Profile
+from homeostat.core import Engine, InputError, LocalEngine, SimulatedClock
 from homeostat.loop._declaration import Retrain, System
 from homeostat.loop._history import History
 from homeostat.loop._live import history_of, keep
@@ -28,7 +27,7 @@ from homeostat.loop._run import run
 from homeostat.loop._stages import code_digest
 from homeostat.loop._table import policy_table
 from homeostat.loop._version import Version
-from homeostat.loop._watching import Watcher
+from homeostat.loop._watching import Judged, Watcher
 from homeostat.record import Record
 
 __all__ = ["Replay", "replay"]
@@ -193,7 +192,7 @@ class _Common:
     release: Version
     baseline: Version
     reference: Reference
-    seen: dict[datetime, tuple[Profile, list[Finding]]] = field(default_factory=dict)
+    seen: dict[datetime, Judged] = field(default_factory=dict)
 
     @classmethod
     def of(cls, task: _Task, record: Record) -> Self:

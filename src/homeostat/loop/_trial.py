@@ -19,6 +19,7 @@ from homeostat.stats import log_losses
 __all__ = ["Trial"]
 
 Floats = NDArray[np.float64]
+_GATED = "What is served is not what was trained on."
 _LOSSES: dict[str, Callable[[Floats, Floats], Floats]] = {
     "logloss": log_losses,
     "brier": lambda label, p: np.square(label - p),
@@ -114,6 +115,13 @@ class Trial:
         """Go on with a history of other rows, in which those so far have new places."""
         self._answers = {arm: moved(p, places, rows) for arm, p in self._answers.items()}
         self.rows = rows
+
+    def gate(self, *, shut: bool) -> None:
+        """Halt where it stands while what is served cannot be trusted; rolling back goes on."""
+        if shut and not self.progress.held:
+            self.progress.halt(_GATED)
+        elif not shut and self.progress.held == _GATED:
+            self.progress.resume()
 
     def decide(self, at: datetime) -> Step:
         """Say what to do, and route the share of traffic that follows from it.

@@ -16,6 +16,7 @@ from homeostat import expect
 from homeostat.core import Finding, Json, Verdict
 from homeostat.data import Profile
 from homeostat.loop._reference import Reference
+from homeostat.loop._skew import Seen
 from homeostat.monitor import (
     Alarm,
     Alarms,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from homeostat.loop._declaration import Watch
     from homeostat.record import Run
 
-__all__ = ["Answered", "Watcher"]
+__all__ = ["Answered", "Judged", "Watcher"]
 
 _MOSTLY = 0.5
 _SPANS: Mapping[Literal["day", "week", "month"], int] = {"day": 1, "week": 7, "month": 30}
@@ -62,11 +63,13 @@ class Look:
         findings: What is not as it should be, by the window it is about.
         alarms: Those that opened, grew or closed.
         metrics: Of the window whose outcomes have come; empty where there are none.
+        gating: What of it forbids to learn and to go on with a release.
     """
 
     findings: list[tuple[datetime, list[Finding]]]
     alarms: list[Alarm]
     metrics: dict[str, float]
+    gating: tuple[Finding, ...] = ()
 
     @property
     def pages(self) -> list[Finding]:
@@ -75,6 +78,15 @@ class Look:
         return [
             replace(alarm.finding, verdict=Verdict.FAIL, summary=alarm.summary) for alarm in told
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found in the features of one window, whichever policy runs."""
+
+    profile: Profile
+    findings: tuple[Finding, ...]
+    skew: Seen
 
 
 @dataclass(slots=True)
@@ -90,10 +102,11 @@ class Watcher:
 
     watch: Watch
     reference: Reference
-    seen: dict[datetime, tuple[Profile, list[Finding]]] | None = field(default=None, repr=False)
+    seen: dict[datetime, Judged] | None = field(default=None, repr=False)
     shifted_at: datetime | None = None
     profiles: Windows[Profile] = field(init=False, repr=False)
     alarms: Alarms = field(init=False, repr=False)
+    _skewed: dict[str, set[tuple[str, str]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.profiles = Windows(self.watch.length)
@@ -108,6 +121,7 @@ class Watcher:
         before: Answered,
         *,
         live_since: datetime | None,
+        label: pl.Series | None = None,
     ) -> Look:
         """Look at the window that begins at an instant, and at an earlier one's outcomes.
 
@@ -118,36 +132,53 @@ class Watcher:
             before: The predictions of the window whose outcomes have come by now.
             live_since: When a model like the reference's began to answer; what answered before it
                 is not judged by what is normal for it.
+            label: The labels that have come by now of the window of ``before``.
         """
         earlier = at - self.reference.lag * self.watch.length
-        seen = self._features(at, features)
+        judged = self._features(at, features)
+        trained = self.reference.trained
+        labels = Seen() if trained is None else trained.judge_label(label)
+        seen = [*judged.findings, *judged.skew.gating]
         if live_since is not None and at >= live_since:
             seen += self._predictions(at, now)
         told, metrics = self._outcomes(before, seen)
         if live_since is None or earlier < live_since:
             told = []
+        told = [*told, *labels.gating]
         changed = self.alarms.update(at, seen + told, until=at + self.watch.length)
         pages = [a for a in changed if a.severity == "page" and a.change == "opened"]
         if pages:
             self.shifted_at = min(alarm.since for alarm in pages)
-        return Look([(at, _worth_keeping(seen)), (earlier, _worth_keeping(told))], changed, metrics)
+        kept = [
+            (at, _worth_keeping(seen) + self._begun("features", judged.skew)),
+            (earlier, _worth_keeping(told) + self._begun("label", labels)),
+        ]
+        return Look(kept, changed, metrics, (*judged.skew.gating, *labels.gating))
 
-    def _features(self, at: datetime, features: pl.DataFrame) -> list[Finding]:
+    def _begun(self, of: str, skew: Seen) -> list[Finding]:
+        """Return the warnings that were not there in the window before: each is kept once."""
+        before = self._skewed.get(of, set())
+        self._skewed[of] = {(one.check, one.subject) for one in skew.warning}
+        return [one for one in skew.warning if (one.check, one.subject) not in before]
+
+    def _features(self, at: datetime, features: pl.DataFrame) -> Judged:
         known = None if self.seen is None else self.seen.get(at)
-        profile, found = known or self._judged(features)
+        judged = known or self._judged(features)
         if self.seen is not None:
-            self.seen[at] = profile, found
-        if profile.rows:
-            self.profiles.add(at, profile)
-        return list(found)
+            self.seen[at] = judged
+        if judged.profile.rows:
+            self.profiles.add(at, judged.profile)
+        return judged
 
-    def _judged(self, features: pl.DataFrame) -> tuple[Profile, list[Finding]]:
+    def _judged(self, features: pl.DataFrame) -> Judged:
         profile = Profile.of(features, edges=self.reference.monitor.edges)
         found = self.reference.monitor.shift.judge(profile)
         if profile.rows:
             broken = expect.check(features, self.reference.schema, subject="window")
             found = [one for one in broken if one.verdict is Verdict.FAIL] + found
-        return profile, found
+        trained = self.reference.trained
+        skew = Seen() if trained is None else trained.judge(profile)
+        return Judged(profile, tuple(found), skew)
 
     def _predictions(self, at: datetime, now: Answered) -> list[Finding]:
         shown = ~np.isnan(now.predictions)

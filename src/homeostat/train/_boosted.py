@@ -12,7 +12,7 @@ import numpy as np
 from homeostat.core import InputError
 from homeostat.train._encode import Encoder
 from homeostat.train._files import read_file, read_json, write_json
-from homeostat.train._inputs import as_label, learned, smoothed_rate, training_rows
+from homeostat.train._inputs import as_label, as_weight, learned, smoothed_rate, training_rows
 
 if TYPE_CHECKING:
     import lightgbm
@@ -99,12 +99,26 @@ class Boosted:
         self.booster_: lightgbm.Booster | None = None
         self.rate_: float | None = None
 
-    def fit(self, features: pl.DataFrame, label: NDArray[np.float64]) -> None:
-        """Grow the trees from scratch."""
+    def fit(
+        self,
+        features: pl.DataFrame,
+        label: NDArray[np.float64],
+        *,
+        weight: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Grow the trees from scratch.
+
+        Args:
+            features: n rows.
+            label: (n,) of 0 and 1.
+            weight: (n,) how much each row's loss counts; only their ratios matter.
+        """
         frame, ones = training_rows(features, label)
+        counts = as_weight(weight, ones.size)
         self.encoder_, self.booster_, self.rate_ = Encoder.fit(frame), None, smoothed_rate(ones)
         if 0 < ones.sum() < ones.size:
-            self.booster_ = self._grow(self.encoder_.encode(frame), ones, self.trees)
+            matrix = self.encoder_.encode(frame)
+            self.booster_ = self._grow(matrix, ones, self.trees, weight=counts)
 
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return the probability of label 1, shape (n,)."""
@@ -201,6 +215,8 @@ class Boosted:
         label: NDArray[np.float64],
         trees: int,
         start: lightgbm.Booster | None = None,
+        *,
+        weight: NDArray[np.float64] | None = None,
     ) -> lightgbm.Booster:
         import lightgbm  # noqa: PLC0415 - a second to import
 
@@ -220,7 +236,9 @@ class Boosted:
             "verbose": -1,
         }
         categories = learned(self.encoder_, self.family).category_indices
-        rows = lightgbm.Dataset(matrix, label, categorical_feature=categories, params=parameters)
+        rows = lightgbm.Dataset(
+            matrix, label, weight=weight, categorical_feature=categories, params=parameters
+        )
         return lightgbm.train(parameters, rows, trees, init_model=start)
 
 

@@ -42,6 +42,7 @@ class Encoder:
     _lookup: list[dict[str | None, float] | None] = field(init=False, repr=False)
     _batch: list[pl.Expr] = field(init=False, repr=False)
     _types_seen: list[pl.DataType] = field(init=False, repr=False, default_factory=list)
+    _is_plain: bool = field(init=False, repr=False, default=False)
 
     def __post_init__(self) -> None:
         self._lookup = [self._codes(name) for name in self.columns]
@@ -84,9 +85,11 @@ class Encoder:
             SchemaError: If a column is missing, was not there in training, or changed its type.
         """
         frame = as_frame(features)
-        self._check(frame)
+        is_plain = self._check(frame)
         if frame.height <= _FEW_ROWS:
             matrix = self._encode_few(frame)
+        elif is_plain:  # the expressions below would come to this
+            matrix = frame.to_numpy(writable=True)
         else:
             matrix = frame.select(self._batch).to_numpy()
         wild = np.abs(matrix) > _LARGEST
@@ -116,7 +119,7 @@ class Encoder:
 
     def _encode_few(self, frame: pl.DataFrame) -> NDArray[np.float64]:
         matrix = np.empty((frame.height, len(self.columns)))
-        ordered = frame if tuple(frame.columns) == self.columns else frame.select(self.columns)
+        ordered = frame if self._in_order(frame) else frame.select(self.columns)
         for i, row in enumerate(ordered.rows()):
             matrix[i] = [
                 (np.nan if value is None else value)
@@ -126,10 +129,11 @@ class Encoder:
             ]
         return matrix
 
-    def _check(self, frame: pl.DataFrame) -> None:
+    def _check(self, frame: pl.DataFrame) -> bool:
+        """Hold a frame to the types of training; return whether it is the matrix as it stands."""
         types = frame.dtypes
-        if types == self._types_seen and tuple(frame.columns) == self.columns:
-            return
+        if types == self._types_seen and self._in_order(frame):
+            return self._is_plain
         if missing := [name for name in self.columns if name not in frame.columns]:
             raise SchemaError(
                 f"The model needs the column `{missing[0]}`, which is missing"
@@ -142,8 +146,14 @@ class Encoder:
             )
         for name, dtype in frame.schema.items():
             self._check_type(name, dtype)
-        if tuple(frame.columns) == self.columns:
-            self._types_seen = types
+        if not self._in_order(frame):
+            return False
+        self._types_seen = types
+        self._is_plain = not self.levels and set(types) == {pl.Float64}
+        return self._is_plain
+
+    def _in_order(self, frame: pl.DataFrame) -> bool:
+        return tuple(frame.columns) == self.columns
 
     def _check_type(self, name: str, dtype: pl.DataType) -> None:
         category = name in self.levels

@@ -12,7 +12,7 @@ from homeostat.core import InputError, SchemaError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_frame", "as_label", "learned", "smoothed_rate", "training_rows"]
+__all__ = ["as_frame", "as_label", "as_weight", "learned", "smoothed_rate", "training_rows"]
 
 Learned = TypeVar("Learned")
 
@@ -45,6 +45,21 @@ def as_label(label: object, rows: int) -> NDArray[np.float64]:
             "outcome is not known yet."
         )
     return values
+
+
+def as_weight(weight: object, rows: int) -> NDArray[np.float64] | None:
+    """Return weights of rows as float64, none negative, scaled to mean 1; None where none are."""
+    if weight is None:
+        return None
+    try:
+        values = np.asarray(weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Weights must be numbers: {error}.") from error
+    if values.shape != (rows,):
+        raise InputError(f"Each of {rows} rows needs one weight, got an array of {values.shape}.")
+    if not (np.isfinite(values).all() and values.min(initial=0.0) >= 0 and values.sum() > 0):
+        raise InputError("Weights must be finite, none negative and not all 0.")
+    return np.asarray(values / values.mean())
 
 
 def training_rows(features: object, label: object) -> tuple[pl.DataFrame, NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from homeostat.core import InputError
 from homeostat.train._encode import Encoder
 from homeostat.train._files import read_arrays, read_json, write_arrays, write_json
-from homeostat.train._inputs import as_label, learned, smoothed_rate, training_rows
+from homeostat.train._inputs import as_label, as_weight, learned, smoothed_rate, training_rows
 from homeostat.train._online import fixed_width_rows, sgd_pass
 
 if TYPE_CHECKING:
@@ -66,13 +66,26 @@ class Logistic:
         self.design_: _Design | None = None
         self.weights_: NDArray[np.float64] = np.empty(0)
 
-    def fit(self, features: pl.DataFrame, label: NDArray[np.float64]) -> None:
-        """Learn scaling, categories and weights; rows of one class leave only the base rate."""
+    def fit(
+        self,
+        features: pl.DataFrame,
+        label: NDArray[np.float64],
+        *,
+        weight: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Learn scaling, categories and weights; rows of one class leave only the base rate.
+
+        Args:
+            features: n rows.
+            label: (n,) of 0 and 1.
+            weight: (n,) how much each row's loss counts; only their ratios matter.
+        """
         frame, ones = training_rows(features, label)
+        counts = as_weight(weight, ones.size)
         self.design_, matrix = _Design.fit(frame)
         self.weights_ = np.zeros(self.design_.width)
         if 0 < ones.sum() < ones.size:
-            self.weights_ = self._solve(self.design_.rows(matrix), ones)
+            self.weights_ = self._solve(self.design_.rows(matrix), ones, counts)
         else:
             self.weights_[-1] = logit(smoothed_rate(ones))
 
@@ -114,11 +127,16 @@ class Logistic:
         model.design_ = _Design(Encoder.from_json(state["encoder"]), **arrays)
         return model
 
-    def _solve(self, rows: csr_matrix, ones: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _solve(
+        self,
+        rows: csr_matrix,
+        ones: NDArray[np.float64],
+        weight: NDArray[np.float64] | None,
+    ) -> NDArray[np.float64]:
         from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - a second to import
 
         solver = LogisticRegression(C=1 / self.penalty, tol=self.tolerance, max_iter=1000)
-        solver.fit(rows[:, :-1], ones)
+        solver.fit(rows[:, :-1], ones, sample_weight=weight)
         return np.append(solver.coef_[0], solver.intercept_[0])
 
 
