@@ -8,7 +8,7 @@ so that a busy machine is busy for all. CPU is that of the server's whole tree o
 figure to trust; memory is what the tree has for itself (PSS).
 
 Run: python benchmarks/serving.py [--rounds 2] [--seconds 2] [--only ours,fastapi] [--json FILE]
-     python benchmarks/serving.py --shadow     what a shadow adds to p99, at a steady rate
+     python benchmarks/serving.py --beside FOLDER   another checkout of ours takes its turns too
      python benchmarks/serving.py --clients    what a request costs the client's program
 """
 
@@ -23,6 +23,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,8 @@ class Running:
         self.peer, self.port = peer, port
         home = folder / ("shadowed" if "shadow" in peer.name else "plain")
         own = [python, __file__, "--serve", str(home), str(port)]
+        if peer.checkout:
+            own = ["env", f"PYTHONPATH={peer.checkout}/src", *own]
         theirs = [python, str(HERE / "serving_peers" / "servers.py"), peer.name, str(folder)]
         self._log = (folder / f"{peer.name.replace(' ', '-')}.log").open("wb+")
         begun = time.perf_counter()
@@ -216,6 +219,8 @@ def compare(arguments, folder):
     model, one, many = make(folder), rows(1, 7), rows(1000, 8)
     found, about = defaultdict(list), {}
     chosen = [p for p in PEERS if not arguments.only or p.name in arguments.only.split(",")]
+    if arguments.beside:
+        chosen.append(replace(PEERS[0], name="ours beside", checkout=str(arguments.beside)))
     together = [p for p in chosen if p.home != "ray"]
     alone = [p for p in chosen if p.home == "ray"]  # it keeps both cores busy while it idles
     for group in (together, [*[p for p in chosen if p.name == "ours" and alone], *alone]):
@@ -256,7 +261,7 @@ def started(peers, folder, model, frames, about):
         if python is None:
             continue
         try:
-            server = Running(peer, python, folder, 18_500 + PEERS.index(peer))
+            server = Running(peer, python, folder, 18_500 + len(about))
         except RuntimeError as error:
             print(error)
             continue
@@ -303,48 +308,20 @@ def report(found, about):
             print(f"CPU of {name} / ours: {', '.join(ratios)}")
 
 
-def shadow(arguments, folder):
-    """Say what a shadow adds to p99, at rates that leave the machine room."""
-    model, one, many = make(folder), rows(1, 7), rows(1000, 8)
-    peers = [peer for peer in PEERS if peer.home is None]
-    running = []
-    try:
-        running.extend(started(peers, folder, model, (one, many), {}))
-        for rate in (200, 1000):
-            found = defaultdict(list)
-            for _ in range(max(arguments.rounds, 2) * 5):
-                for server, cases in running:
-                    took = load(server.port, cases["row c16"], arguments.seconds, rate)
-                    found[server.peer.name].append((took["p50"], took["p99"], took["failed"]))
-            middle = {name: np.median(values, axis=0) for name, values in found.items()}
-            least = {name: np.min(values, axis=0) for name, values in found.items()}
-            for name, (p50, p99, _) in middle.items():
-                print(f"{rate}/s {name:14} p50 {p50:.3f} ms, p99 {p99:.3f} ms; "
-                      f"best p99 {least[name][1]:.3f} ms")  # fmt: skip
-            plain, with_ = (np.array(found[peer.name])[:, 1] for peer in peers)
-            ratio = np.median(with_ / plain)
-            print(f"{rate}/s p99 with a shadow / without, median of pairs: {ratio:.3f} x")
-    finally:
-        for server, _ in running:
-            server.stop()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--only", default="")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--shadow", action="store_true")
+    parser.add_argument("--beside", type=Path)
     parser.add_argument("--clients", action="store_true")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the start")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        if arguments.shadow:
-            shadow(arguments, folder)
-        elif arguments.clients:
+        if arguments.clients:
             make(folder)
             server = Running(PEERS[0], sys.executable, folder, 18_490)
             try:

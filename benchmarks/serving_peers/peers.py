@@ -40,6 +40,7 @@ class Peer:
         row, rows, arrow: Path and form of a single row, of many, and of many in Arrow; None where
             it does not take that.
         note: What it does for a request.
+        checkout: Of ours, a checkout of the project that is measured beside this one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Peer:
     rows: tuple[str, str]
     arrow: str | None
     note: str
+    checkout: str = ""
 
     def python(self):
         """Return the interpreter that has it; None if it cannot be installed."""

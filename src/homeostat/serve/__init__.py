@@ -11,6 +11,7 @@ from homeostat.serve._client import (
     RefusedError,
     UnavailableError,
 )
+from homeostat.serve._log._failures import read_failures
 from homeostat.serve._log._joined import Joined, joined
 from homeostat.serve._log._maturity import LabelMaturity
 from homeostat.serve._log._read import read_predictions, scan_predictions
@@ -36,7 +37,6 @@ from homeostat.serve._rollout._by_hand import (
     rollout_status,
 )
 from homeostat.serve._rollout._controller import audit, decide, recompute, rollout_watch
-from homeostat.serve._rollout._failures import rollout_failures
 from homeostat.serve._rollout._guard import (
     NoMoreErrors,
     NoSlower,
@@ -113,10 +113,10 @@ __all__ = [
     "predict_file",
     "predictions_of",
     "preferred",
+    "read_failures",
     "read_predictions",
     "recompute",
     "replay_plan",
-    "rollout_failures",
     "rollout_pause",
     "rollout_promote",
     "rollout_resume",

@@ -13,7 +13,7 @@ import pytest
 
 from homeostat.core import Column, Schema
 from homeostat.record import Record
-from homeostat.serve import pack, read_predictions, serving, unpack
+from homeostat.serve import pack, read_failures, read_predictions, serving, unpack
 
 SCHEMA = Schema((Column("x", "float", {"feature"}), Column("z", "float", {"feature"})))
 ROWS = pl.DataFrame({"x": [0.5, -1.0, 2.0], "z": [1.0, 0.0, -1.0]})
@@ -148,6 +148,8 @@ def test_a_batch_whose_deadline_passes_while_it_waits_is_not_predicted(opened, s
         assert first.result()[0] == 200
         assert slow.calls == calls
         assert read_predictions(opened, "m").height == 2000
+        failed = read_failures(opened, "m").select("arm", "reason", "status", "rows").rows()
+        assert failed == [("champion", "deadline", 503, None)]
 
 
 def test_the_same_request_sent_twice_at_once_is_one_prediction(opened, slow):

@@ -1,3 +1,4 @@
+import http.client
 import os
 import random
 import signal
@@ -5,10 +6,14 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from itertools import count
+from urllib.parse import urlsplit
 
+import orjson
 import pytest
 
-from homeostat.serve import Client, joined, seal_predictions
+from homeostat.serve import Client, joined, read_failures, seal_predictions
 
 # Each server is forked from a process that has imported everything, so a hundred starts are quick.
 NURSERY = """
@@ -24,8 +29,26 @@ for line in sys.stdin:
 """
 
 
-def load(url, kit, acknowledged, told, failed):
-    """Ask until the server dies; keep what was acknowledged."""
+KEYS = count()
+
+
+def refused(url, kit):
+    """Ask what reaches an arm and is refused there: a large batch that must be done in no time."""
+    at, key = urlsplit(url), f"refused-{next(KEYS)}"
+    headers = {"homeostat-deadline-ms": "0.000001", "homeostat-key": key}
+    connection = http.client.HTTPConnection(at.hostname, at.port, timeout=60)
+    try:
+        with suppress(OSError, http.client.HTTPException):
+            connection.request("POST", "/predict", orjson.dumps([kit.row] * 500), headers)
+            if connection.getresponse().status == 429:
+                return [key]
+    finally:
+        connection.close()
+    return []
+
+
+def load(url, kit, acknowledged, told, failed, busy):
+    """Ask until the server dies; keep what was acknowledged, or refused."""
     with Client(url, attempts=1) as client:
         try:
             while True:
@@ -34,6 +57,8 @@ def load(url, kit, acknowledged, told, failed):
                 if len(acknowledged) % 3 == 0:
                     client.feedback(id_, 1)
                     told.append(id_)
+                if len(acknowledged) % 20 == 0:
+                    busy.extend(refused(url, kit))
                 if len(acknowledged) % 50 == 0:
                     acknowledged.extend(client.predict_frame(kit.frame)["id"])
         except Exception as error:  # noqa: BLE001 - a thread's, told to the test
@@ -50,7 +75,7 @@ def free_port():
 @pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.slow)])
 def test_kill_9_under_load_loses_no_acknowledged_prediction(kit, record, kills):
     port, rng = free_port(), random.Random(kills)
-    acknowledged, told, failed = [], [], []
+    acknowledged, told, failed, busy = [], [], [], []
     nursery = subprocess.Popen(
         [sys.executable, "-c", NURSERY, str(record.path), str(port)],
         stdin=subprocess.PIPE,
@@ -63,7 +88,7 @@ def test_kill_9_under_load_loses_no_acknowledged_prediction(kit, record, kills):
         pid = int(nursery.stdout.readline())
         url = nursery.stdout.readline().rsplit(" ", 1)[1].strip()
         threads = [
-            threading.Thread(target=load, args=(url, kit, acknowledged, told, failed))
+            threading.Thread(target=load, args=(url, kit, acknowledged, told, failed, busy))
             for _ in range(4)
         ]
         for thread in threads:
@@ -87,3 +112,9 @@ def test_kill_9_under_load_loses_no_acknowledged_prediction(kit, record, kills):
     assert set(acknowledged) <= kept
     outcomes = dict(zip(frame["id"], frame["outcome"], strict=True))
     assert all(outcomes[id_] == 1 for id_ in told)
+
+    failures = read_failures(record, "delay")
+    assert failures["id"].n_unique() == failures["key"].n_unique() == failures.height
+    assert set(failures["reason"]) == {"busy"}
+    assert set(busy) <= set(failures["key"])
+    assert busy

@@ -10,6 +10,7 @@ from homeostat.core import Column, InputError, NotFoundError, Schema, SimulatedC
 from homeostat.serve import Client, joined, read_predictions, serving
 from homeostat.serve._log._outcomes import Outcomes
 from homeostat.serve._log._prediction_log import PredictionLog, Stamp, log_folder, prediction_id
+from homeostat.serve._log._settings import LogSettings
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -38,6 +39,25 @@ def test_what_is_written_is_read_back_with_its_types(kit, log, tmp_path, frame):
     assert features.dtypes == [pl.Int64, pl.Float64, pl.String]
     assert features[0].to_dicts() == [kit.row | {"delay": None}]
     assert set(read["version"]) == {"delay:v0"}
+
+
+@pytest.mark.parametrize("how", [{}, {"sample": 0.5}, {"redact": {"hour": "drop"}}])
+def test_a_batch_that_came_as_a_stream_is_read_back_as_one_that_did_not(how, kit, tmp_path, frame):
+    stream = frame.write_ipc_stream(None, compat_level=pl.CompatLevel.oldest()).getvalue()
+    answers = np.linspace(0, 1, len(frame))
+    found = []
+    for name, given_stream in (("delay", stream), ("again", None)):
+        log = PredictionLog(
+            log_folder(tmp_path, name), clock=SimulatedClock(START), settings=LogSettings(**how)
+        )
+        log.announce("delay:v0", kit.schema)
+        log._seed = 0  # so that both keep the same rows
+        log.batch(stamp(), frame, answers, given_stream)
+        log.close()
+        found.append(read_predictions(tmp_path, name).drop("id"))
+        text = b"".join(path.read_bytes() for path in log_folder(tmp_path, name).glob("*.log"))
+        assert (stream in text) == (given_stream is not None and not how)
+    assert found[0].equals(found[1])
 
 
 def test_dates_times_and_odd_names_survive(tmp_path):

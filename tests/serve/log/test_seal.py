@@ -14,7 +14,13 @@ import polars as pl
 import pytest
 
 from homeostat.core import Column, Schema, SimulatedClock, StorageError
-from homeostat.serve import joined, read_predictions, scan_predictions, seal_predictions
+from homeostat.serve import (
+    joined,
+    read_failures,
+    read_predictions,
+    scan_predictions,
+    seal_predictions,
+)
 from homeostat.serve._log import _seal
 from homeostat.serve._log._outcomes import Outcomes
 from homeostat.serve._log._prediction_log import PredictionLog, Stamp, log_folder, prediction_id
@@ -39,7 +45,7 @@ def row(i):
 
 
 def write(folder, n=10, *, name="m", settings=None, step=HOUR // 4, close=True):
-    """Write a log of n predictions, a batch, mirrors and feedback; return it and its ids."""
+    """Write n predictions, a batch, mirrors, two failures and feedback; return log and ids."""
     clock = SimulatedClock(START)
     log = PredictionLog(log_folder(folder, name), clock=clock, settings=settings)
     log.announce("m:v0", SCHEMA)
@@ -54,6 +60,8 @@ def write(folder, n=10, *, name="m", settings=None, step=HOUR // 4, close=True):
     number = log.batch(Stamp(NOON + n * step, "m:v0", "champion", 9, "b"), frame, [0.1, 0.2, 0.3])
     ids += [prediction_id(log.epoch, i) for i in range(number, number + 3)]
     log.mirror("m:v1", ids[:2], np.array([0.7, 0.8]))
+    for i in range(2):
+        log.failure(Stamp(NOON + n * step, "m:v0", "champion", 9, f"b{i}"), "model", 500)
     for i, id_ in enumerate(ids[: n // 2]):
         log.feedback(id_, i % 2, NOON + i)
     if close:
@@ -124,7 +132,7 @@ def test_a_sealing_that_is_cut_anywhere_neither_loses_nor_doubles_a_row(
     tmp_path, monkeypatch, step, nth
 ):
     _, ids = write(tmp_path, n=6)
-    before = joined(tmp_path, "m").frame
+    before, failed = joined(tmp_path, "m").frame, read_failures(tmp_path, "m")
 
     class CutError(BaseException):
         pass
@@ -153,9 +161,13 @@ def test_a_sealing_that_is_cut_anywhere_neither_loses_nor_doubles_a_row(
         with contextlib.suppress(CutError):
             seal_predictions(tmp_path, "m")
         assert calls > 0
+    for _ in range(2):
+        assert joined(tmp_path, "m").frame.equals(before)
+        assert read_failures(tmp_path, "m").equals(failed)
+        seal_predictions(tmp_path, "m")
+    assert failed.height == 2
     assert joined(tmp_path, "m").frame.equals(before)
-    seal_predictions(tmp_path, "m")
-    assert joined(tmp_path, "m").frame.equals(before)
+    assert read_failures(tmp_path, "m").equals(failed)
     assert before["id"].to_list() == ids
     assert not list(log_folder(tmp_path, "m").rglob("*.log"))
     assert not list(log_folder(tmp_path, "m").rglob(".*"))

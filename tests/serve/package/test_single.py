@@ -49,7 +49,7 @@ FAST = [deployed(Boosted(trees=30)), deployed(Logistic())]
     row=st.fixed_dictionaries(
         {
             "hour": st.integers(-(2**40), 2**40),
-            "delay": st.one_of(st.none(), st.floats(-1e100, 1e100)),
+            "delay": st.none() | st.floats(allow_nan=False, allow_infinity=False),
             "kind": st.sampled_from(["AA", "B6", "UA", "ZZ", None]),
             "place": st.one_of(st.sampled_from(["p0", "p1"]), st.text()),
             "flag": st.booleans(),
@@ -59,6 +59,41 @@ FAST = [deployed(Boosted(trees=30)), deployed(Logistic())]
 def test_one_row_alone_is_answered_as_in_a_frame(model, row):
     assert model.one is not None
     assert model.one(row) == pytest.approx(model.predict_rows([row])[0], abs=1e-12)
+
+
+WIDTH = 3
+NUMBERS = Schema(tuple(Column(f"x{i}", "float", {"feature"}, nullable=True) for i in range(WIDTH)))
+
+
+def of_numbers(model, width):
+    schema = NUMBERS.select(NUMBERS.names[:width])
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({name: rng.normal(size=2000) for name in schema.names})
+    model.fit(frame, (frame["x0"].to_numpy() + rng.normal(size=2000) > 0).astype(float))
+    return Deployed("m:v0", unpack(pack(model, schema)))
+
+
+OF_NUMBERS = [
+    of_numbers(model, width)
+    for width in (1, WIDTH)
+    for model in (Boosted(trees=10, min_leaf_rows=5), Logistic())
+]
+
+
+@pytest.mark.parametrize("model", OF_NUMBERS)
+@given(
+    st.lists(
+        st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.floats(-5, 5),
+        min_size=WIDTH,
+        max_size=WIDTH,
+    )
+)
+def test_a_row_of_numbers_is_answered_as_in_a_frame_however_large(model, values):
+    row = dict(zip(model.features, values, strict=False))
+    assert model.one is not None
+    assert model.one(row) == pytest.approx(model.predict_rows([row])[0], abs=1e-12)
+    many = pl.from_dicts([row] * 20, schema=dict.fromkeys(row, pl.Float64))
+    assert model.one(row) == pytest.approx(model.predict(many)[19], abs=1e-12)
 
 
 def test_trees_are_the_same_to_the_last_bit():

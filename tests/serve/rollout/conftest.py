@@ -26,11 +26,24 @@ class Traffic:
         self.log = PredictionLog(log_folder(record.path, "delay"), clock=self.clock)
         self.versions = set()
 
-    def serve(self, at, n, *, p=None, slow=1.0, lose=0.0, mirror=True, feedback=True, share=None):
+    def serve(
+        self,
+        at,
+        n,
+        *,
+        p=None,
+        slow=1.0,
+        lose=0.0,
+        mirror=True,
+        feedback=True,
+        share=None,
+        fail=None,
+    ):
         """Answer n requests within a minute.
 
         p: chance of the outcome; slow: how much slower the challenger is; lose: which share of the
-        challenger's rows never reach the log; share: what is done in spite of the plan.
+        challenger's rows never reach the log; share: what is done in spite of the plan; fail: by
+        arm, which share of its requests it fails.
         """
         if at > self.clock.now():
             self.clock.sleep_until(at)
@@ -56,6 +69,9 @@ class Traffic:
             stamp = Stamp(
                 int(t), version, arm, int(us * (slow if mine else 1)), key, share_ or 1.0, salt
             )
+            if fail and self.rng.random() < fail.get(arm, 0.0):
+                self.log.failure(stamp, "model", 500, rows=1)
+                continue
             number = self.log.prediction(stamp, self.kit.row, said[arm])
             id_ = prediction_id(self.log.epoch, number)
             if mirror and plan.challenger:

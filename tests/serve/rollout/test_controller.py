@@ -163,9 +163,10 @@ def test_failed_requests_are_kept_and_roll_back(record, traffic, challenger):
     carry_on(record, traffic, 16, p=0.3)
     assert rollout_status(record, "delay").stage == 1
     for minute in range(16, 40):
-        traffic.serve(START + minute * MINUTE, 60, p=0.3)
-        failures = {"champion": 1, "challenger": 8}
-        taken = decide(record, "delay", at=START + (minute + 1.2) * MINUTE, failures=failures)
+        traffic.serve(
+            START + minute * MINUTE, 70, p=0.3, fail={"champion": 0.02, "challenger": 0.4}
+        )
+        taken = decide(record, "delay", at=START + (minute + 1.2) * MINUTE)
         if taken.action == "rollback":
             break
     assert "fails more often" in taken.summary

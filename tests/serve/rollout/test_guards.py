@@ -15,7 +15,6 @@ from homeostat.serve import (
     no_slower,
     no_worse,
     not_lower,
-    rollout_failures,
     sla,
 )
 from homeostat.serve._rollout._declared import declared, declared_of
@@ -225,7 +224,6 @@ def test_losses_of_every_kind_of_answer_are_read_off_the_log():
         lambda: Rollout(srm_alpha=0.0),
         lambda: begun().observe_units(0.0, champion=1, challenger=1),
         lambda: begun(no_slower()).observe_requests("champion", latency_ms=[np.nan]),
-        lambda: rollout_failures("file:///etc/passwd"),
     ],
 )
 def test_what_makes_no_sense_is_refused(wrong):

@@ -1,9 +1,18 @@
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
+import numpy as np
 import orjson
+import polars as pl
 import pytest
 
-from homeostat.serve import read_predictions, serving
+from homeostat.serve import pack, read_predictions, serving
+from homeostat.train import Boosted
 
 ROW = {"hour": 5, "delay": 1.5, "carrier": "AA"}
 
@@ -94,3 +103,99 @@ def test_a_new_version_of_a_model_in_memory_is_followed(load, kit, many):
         answers = (predict(load, server, "modèle 1")[1] for _ in range(1000))
         first = next(one for one in answers if one["version"] == newer.reference)
         assert first["probability"] == 0.5
+
+
+N = 300
+LIMIT = 48 << 20
+COUNTED = 100_000  # bytes at most that stay of a model that made room, such as its counts
+
+
+@pytest.fixture
+def hundreds(kit, record):
+    """Three hundred models of trees; what each answers to the row."""
+    rng, told = np.random.default_rng(0), {}
+    frame = pl.DataFrame(
+        {
+            "hour": rng.integers(0, 24, 500),
+            "delay": rng.normal(size=500),
+            "carrier": rng.choice(["AA", "UA"], 500),
+        }
+    )
+    row = pl.DataFrame(ROW)
+    with record.start_run("release") as run:
+        for number in range(N):
+            model = Boosted(trees=150, learning_rate=0.02, seed=number)
+            model.fit(frame, rng.integers(0, 2, 500).astype(float))
+            files = pack(model, kit.schema, sample=frame.head(3))
+            run.make(f"m{number}", "model", files, aliases=("production",))
+            told[f"m{number}"] = model.predict(row)[0]
+    assert len(set(told.values())) == N  # so an answer tells who gave it
+    return told
+
+
+@pytest.fixture
+def fleet(record):
+    """A process that serves them all, and where it is."""
+    code = (
+        "import sys; from homeostat.serve import serve\n"
+        f"serve(sys.argv[1], None, port=0, token='secret', memory_bytes={LIMIT})"
+    )
+    command = [sys.executable, "-c", code, str(record.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().rsplit(" ", 1)[1].strip()
+        yield SimpleNamespace(url=url, home=Path(f"/proc/{process.pid}"))
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def resident(fleet):
+    """Return the bytes of memory that a process has now."""
+    return 1024 * int(re.search(r"VmRSS:\s+(\d+)", (fleet.home / "status").read_text())[1])
+
+
+def in_memory(load, fleet):
+    models = orjson.loads(load.ask(fleet.url, "GET", "/models")[1])["models"]
+    return {one["name"]: one["bytes"] for one in models}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_hundreds_of_models_in_one_process_keep_a_memory_limit_and_answer_right(
+    load, hundreds, fleet
+):
+    def asked(name):
+        status, answer = predict(load, fleet, name)
+        assert (status, answer["version"]) == (200, f"{name}:v0")
+        assert answer["probability"] == pytest.approx(hundreds[name], abs=1e-12)
+
+    def evicted():
+        text = load.ask(fleet.url, "GET", "/metrics")[1].decode()
+        return int(re.search(r"^homeostat_evicted\w* (\d+)", text, re.MULTILINE)[1])
+
+    assert in_memory(load, fleet) == {}  # none is loaded before it is asked for
+    asked("m0")
+    before, sizes, most = resident(fleet), in_memory(load, fleet), 0
+    for number in range(1, N):
+        asked(f"m{number}")
+        held = in_memory(load, fleet)
+        assert sum(held.values()) <= LIMIT
+        assert set(held) == {f"m{one}" for one in range(number + 1 - len(held), number + 1)}
+        sizes, most = sizes | held, max(most, resident(fleet))
+    assert sum(sizes.values()) > 5 * LIMIT  # all of them would not fit by far
+    assert evicted() == N - len(held)
+    assert most - before < 1.5 * LIMIT + N * COUNTED
+
+    oldest, second, *_ = sorted(held, key=lambda name: int(name[1:]))
+    asked(oldest)  # so that it is not the one to go
+    for name in ("m0", "m1", "m2", "m3"):  # together they are larger than what is free
+        asked(name)
+    assert oldest in in_memory(load, fleet)
+    assert second not in in_memory(load, fleet)
+
+    often = np.random.default_rng(1).zipf(1.3, 800) % N  # few are asked for often, most seldom
+    with ThreadPoolExecutor(8) as threads:
+        for _ in threads.map(asked, [f"m{number}" for number in often]):
+            pass
+    assert sum(in_memory(load, fleet).values()) <= LIMIT
+    assert resident(fleet) - before < 1.5 * LIMIT + N * COUNTED
+    assert len(list((fleet.home / "fd").iterdir())) < 3 * len(in_memory(load, fleet)) + 60

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from homeostat.core import InputError
 from homeostat.serve._package import PackagedModel
 
-__all__ = ["Answers", "Told"]
+__all__ = ["AnswerForm", "Told"]
 
 _NEAR = 1e-6  # how far from 1 the sum of probabilities may be
 Told = float | list[float]  # the answer to one row
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerForm:
     """The form of a model's answers.
 
     Args:
@@ -34,9 +34,9 @@ class Answers:
         labels: The k classes, in the order of their probabilities.
 
     Example:
-        >>> Answers("probability").of_row(0.25)
+        >>> AnswerForm("probability").of_row(0.25)
         {'probability': 0.25}
-        >>> Answers("classes", ("cat", "dog")).of_row([0.25, 0.75])
+        >>> AnswerForm("classes", ("cat", "dog")).of_row([0.25, 0.75])
         {'label': 'dog', 'probabilities': {'cat': 0.25, 'dog': 0.75}}
     """
 
@@ -55,7 +55,7 @@ class Answers:
         object.__setattr__(self, "_labels", np.array(self.labels, dtype=np.object_))
 
     @classmethod
-    def of(cls, package: PackagedModel) -> Answers:
+    def of(cls, package: PackagedModel) -> AnswerForm:
         """Return the form that a package's answers have."""
         labels = package.labels if package.answers == "classes" else ()
         return cls(cast("Any", package.answers), labels)

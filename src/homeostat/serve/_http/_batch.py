@@ -15,6 +15,7 @@ from polars.exceptions import PanicException
 
 from homeostat.core import InputError
 from homeostat.serve._http._arrow import read_arrow
+from homeostat.serve._http._arrow_answer import write_answers
 from homeostat.serve._http._deployed import Deployed, read_json
 from homeostat.serve._http._message import JSON, Refused, Request, Response
 
@@ -35,6 +36,7 @@ __all__ = [
 
 ARROW = "application/vnd.apache.arrow.stream"
 _MAX_FRAME_BYTES = 48 << 20
+_ABOUT_BYTES = 1024  # of a stream, that may be about a column
 _logger = logging.getLogger("homeostat.serve")
 
 Read = Callable[[Deployed], pl.DataFrame]
@@ -42,10 +44,17 @@ Read = Callable[[Deployed], pl.DataFrame]
 
 
 class Batch(NamedTuple):
-    """A batch's features, and the answers; None where the model failed."""
+    """A batch's features, and the answers; None where the model failed.
+
+    Args:
+        frame: The features.
+        answers: (n,) or (n, k).
+        stream: The features as an Arrow stream, where they came as one.
+    """
 
     frame: pl.DataFrame
     answers: NDArray[np.float64] | None
+    stream: bytes | None = None
 
 
 class Answered(NamedTuple):
@@ -88,17 +97,31 @@ def is_batch(media: str, body: bytes) -> bool:
 
 def read_batch(media: str, body: bytes) -> Read:
     """Return what reads a body of Arrow or JSON."""
+    if media == ARROW:
+        return _ReadArrow(body)
+    return lambda deployed: deployed.rows(read_json(body))
 
-    def read(deployed: Deployed) -> pl.DataFrame:
-        if media != ARROW:
-            return deployed.rows(read_json(body))
+
+class _ReadArrow:
+    """Reads a body of Arrow."""
+
+    __slots__ = ("_body", "_given")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._given: pl.DataFrame | None = None
+
+    def __call__(self, deployed: Deployed) -> pl.DataFrame:
         try:
-            given = read_arrow(body)
+            self._given = read_arrow(self._body)
         except InputError as error:
             raise Refused(400, str(error)) from None
-        return deployed.frame(given)
+        return deployed.frame(self._given)
 
-    return read
+    def stream_of(self, frame: pl.DataFrame) -> bytes | None:
+        """Return the body where it holds these very features and little besides."""
+        most = 2 * frame.estimated_size() + _ABOUT_BYTES * (frame.width + 1)
+        return self._body if frame is self._given and len(self._body) <= most else None
 
 
 def predict_batch(deployed: Deployed, read: Read) -> Batch:
@@ -108,21 +131,25 @@ def predict_batch(deployed: Deployed, read: Read) -> Batch:
         most = f"{_MAX_FRAME_BYTES >> 20} MiB"
         raise Refused(413, f"A batch holds at most {most}: send several smaller ones.")
     try:
-        return Batch(frame, deployed.predict(frame))
+        answers = deployed.predict(frame)
     except (Exception, PanicException):
         _logger.exception("%s failed on a batch of %d rows.", deployed.version, frame.height)
         return Batch(frame, None)
+    return Batch(frame, answers, read.stream_of(frame) if isinstance(read, _ReadArrow) else None)
 
 
 def tell_arrow(answered: Answered) -> Response:
     """Return the answers as an Arrow stream; its version and arm stand in the headers."""
     deployed, arm, ids, answers = answered
-    columns = {"id": pl.Series(ids, dtype=pl.String), **deployed.answers.columns(answers)}
     headers = {
         "homeostat-version": quote(deployed.version, safe=":/"),
         "homeostat-arm": quote(arm, safe=""),
     }
-    body = pl.DataFrame(columns).write_ipc_stream(None).getvalue()
+    form = deployed.answers
+    body = None if form.kind == "classes" else write_answers(form.kind, ids, answers)
+    if body is None:
+        columns = {"id": pl.Series(ids, dtype=pl.String), **form.columns(answers)}
+        body = pl.DataFrame(columns).write_ipc_stream(None).getvalue()
     return Response(body, 200, ARROW, headers)
 
 

@@ -22,7 +22,8 @@ from homeostat.expect import (
     validate_request,
     validate_requests,
 )
-from homeostat.serve._http._answers import Answers
+from homeostat.serve._http._answers import AnswerForm
+from homeostat.serve._http._by_columns import ByColumns
 from homeostat.serve._http._message import Refused, shown
 from homeostat.serve._http._quick import Quick, quick
 from homeostat.serve._package import PackagedModel
@@ -58,16 +59,18 @@ class Deployed:
     _dtypes: dict[str, pl.DataType] | None = field(init=False, repr=False)
     _fit: Fit = field(init=False, repr=False)
     _quick: Quick | None = field(init=False, repr=False)
-    answers: Answers = field(init=False, repr=False)
+    _by_columns: ByColumns | None = field(init=False, repr=False)
+    answers: AnswerForm = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "_schema", self.package.schema.select(self.package.schema.features))
         set_(self, "_request", request_model(self._schema))
         set_(self, "_dtypes", _plain_dtypes(self._schema))
+        set_(self, "_by_columns", ByColumns(self._dtypes) if self._dtypes else None)
         set_(self, "_fit", Fit(self._schema))
         set_(self, "_quick", None if self.prepare else quick(self._schema, self._request))
-        set_(self, "answers", Answers.of(self.package))
+        set_(self, "answers", AnswerForm.of(self.package))
         set_(self, "one", self._proven_single_row())
 
     @property
@@ -100,6 +103,10 @@ class Deployed:
         """Return a batch of requests as a frame; raises Refused."""
         if not payloads:
             raise Refused(422, "A batch has at least one row, got none.")
+        if self.prepare is None and self._by_columns is not None:
+            quickly = self._by_columns.frame(payloads)
+            if quickly is not None and self._fit.surely(quickly):
+                return quickly
         for number, payload in enumerate(payloads):
             if not isinstance(payload, dict):
                 raise Refused(
@@ -126,7 +133,8 @@ class Deployed:
             self._look_closely(rows)
             if self._dtypes is None:  # times that came as text
                 return batch_from_rows(rows, self._schema)
-        return frame[list(self._schema.names)]
+        names = list(self._schema.names)
+        return frame if frame.columns == names else frame[names]
 
     def sift(self, frame: pl.DataFrame) -> dict[int, str]:
         """Return what is wrong with the rows of a batch, by their number."""

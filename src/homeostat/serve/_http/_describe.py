@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from homeostat.core import Json
-from homeostat.serve._http._answers import Answers
+from homeostat.serve._http._answers import AnswerForm
 from homeostat.serve._http._deployed import Deployed
 from homeostat.serve._server._live import Route
 
@@ -85,7 +85,7 @@ def openapi(name: str, route: Route) -> dict[str, Any]:
     }
 
 
-def _posts(form: Answers) -> dict[str, Any]:
+def _posts(form: AnswerForm) -> dict[str, Any]:
     """Return the paths that take a body."""
     shares = _object(**dict.fromkeys(form.labels, _NUMBER))
     one: dict[str, Any] = {form.kind: _NUMBER}

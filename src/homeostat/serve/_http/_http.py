@@ -74,7 +74,8 @@ class Connection(asyncio.Protocol):
         raw = data[:end]
         head = self._service.heads.get(raw)
         if head is not None and len(data) == end + head.length:
-            self._take(Request(*head[:4], data[end:], keep_alive=True))
+            method, path, query, headers, _ = head
+            self._take(Request(method, path, query, headers, data[end:], keep_alive=True))
             return
         self._parsed.clear()
         self._feed(data)
@@ -172,6 +173,9 @@ class Connection(asyncio.Protocol):
 
     def _take(self, request: Request) -> None:
         """Handle a request, or have it wait its turn."""
+        if not self._busy and not self._waiting:
+            self._handle(request)
+            return
         self._waiting.append(request)
         if not self._busy:
             self._next()
@@ -197,15 +201,16 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Handle requests until one has to be awaited or none is left."""
-        while self._waiting and not self._closing:
-            request = self._waiting.popleft()
-            answer = self._service.handle(request)
-            if isinstance(answer, Response):
-                self._answer(request, answer)
-                continue
+        while self._waiting and not self._busy and not self._closing:
+            self._handle(self._waiting.popleft())
+
+    def _handle(self, request: Request) -> None:
+        answer = self._service.handle(request)
+        if isinstance(answer, Response):
+            self._answer(request, answer)
+        else:
             self._busy = True
             answer.add_done_callback(partial(self._done, request))
-            return
 
     def _done(self, request: Request, done: asyncio.Future[Response]) -> None:
         self._busy = False
@@ -217,9 +222,14 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def _answer(self, request: Request, response: Response) -> None:
-        last = self._service.draining or (self._ending and not self._waiting)
+        service = self._service
+        last = service.draining or (self._ending and not self._waiting)
         going_on = request.keep_alive and not last
-        self._write(response, going_on=going_on, bodiless=request.method == "HEAD")
+        if going_on and not response.headers and request.method != "HEAD":
+            head, body = response_head(response.status, response.content_type), response.body
+            self._transport.write(b"%b%d\r\n%b\r\n%b" % (head, len(body), service.date, body))
+        else:
+            self._write(response, going_on=going_on, bodiless=request.method == "HEAD")
         self._since = self._clock()
         if not going_on:
             self._close()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -33,21 +33,27 @@ from homeostat.serve._http._batch import (
     tell_json,
 )
 from homeostat.serve._http._deployed import Deployed, Row, read_json
-from homeostat.serve._http._message import Answer, Refused, Request, Response, problem
+from homeostat.serve._http._failures import Failures
+from homeostat.serve._http._message import Answer, Refused, Request, Response
 from homeostat.serve._http._once import Once
-from homeostat.serve._log._prediction_log import PredictionLog, Stamp, prediction_id
+from homeostat.serve._log._prediction_log import (
+    PredictionLog,
+    Stamp,
+    prediction_id,
+    prediction_ids,
+)
 from homeostat.serve._router._context import read_context
 from homeostat.serve._router._interleaved import MergedBatch, predict_merged, tell_merged
 from homeostat.serve._router._route import NOBODY, Route
 from homeostat.serve._server._counters import Counters
 from homeostat.serve._server._mirror import Mirror
 
-__all__ = ["Ask", "Predictor", "answered"]
+__all__ = ["Ask", "Predictor"]
 
 _KEY, _ONCE = b"homeostat-key", b"idempotency-key"
+_TYPE, _CODED, _PLAIN = b"content-type", b"content-encoding", JSON.encode()
 _INLINE_BYTES = 16 << 10  # larger bodies are parsed and predicted in a thread
 _logger = logging.getLogger("homeostat.serve")
-_Some = TypeVar("_Some", bound=Answer)
 _Batches = Batch | MergedBatch
 
 
@@ -161,10 +167,13 @@ class Predictor:
         self._waiting: list[_Waiting] = []
         self._asked = 0
         self._once = Once()
+        self._failures = Failures(log, clock)
 
     def answer(self, request: Request) -> Answer:
         """Answer one request; raises Refused for one that cannot be."""
-        return self.once(request, self._predict)
+        if _ONCE in request.headers:
+            return self.once(request, self._predict)
+        return self._predict(request)
 
     def once(self, request: Request, predict: Callable[[Request], Answer]) -> Answer:
         """Answer a request, or as it was answered before where it is sent again."""
@@ -178,7 +187,10 @@ class Predictor:
         return known
 
     def _predict(self, request: Request) -> Answer:
-        ask, media, body = self.ask(request), media_type(request), request.body
+        ask, body, headers = self.ask(request), request.body, request.headers
+        if body[:1] == b"{" and headers.get(_TYPE) == _PLAIN and _CODED not in headers:
+            return self.one(ask, read_json(body))
+        media = media_type(request)
         if media not in {JSON, ARROW}:
             raise Refused(415, f"A body is `{JSON}` or `{ARROW}`, got `{media}`.")
         if is_batch(media, body):
@@ -202,9 +214,16 @@ class Predictor:
     def one(self, ask: Ask, payload: object) -> Answer:
         """Answer a row."""
         deployed = ask.choose(payload)
-        row = deployed.row(ask.route.own(deployed, payload))
-        if deployed.one is not None:
-            return self._finish(ask, row, _single(deployed, row))
+        try:
+            route = ask.route
+            row = deployed.row(payload if route.alike else route.own(deployed, payload))
+            if deployed.one is not None:
+                return self._finish(ask, row, _single(deployed, row))
+        except Refused:
+            raise
+        except (Exception, PanicException):
+            _logger.exception("A request failed.")
+            return self._failures.broken(ask)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Response] = loop.create_future()
         if not self._waiting:
@@ -219,13 +238,14 @@ class Predictor:
         now = self._time_ns()
         for one in waiting:
             if one.ask.deadline < now:
-                one.answer.set_result(late().response())
+                one.answer.set_result(self._failures.refused(one.ask, late(), one.row))
             else:
                 groups.setdefault(id(one.ask.deployed), []).append(one)
         for group in groups.values():
             answers = _rows(group[0].ask.deployed, [one.row for one in group])
             for one, told in zip(group, answers, strict=True):
-                one.answer.set_result(answered(partial(self._finish, one.ask, one.row, told)))
+                finish = partial(self._finish, one.ask, one.row, told)
+                one.answer.set_result(self._failures.answered(one.ask, finish))
 
     def _finish(self, ask: Ask, row: Row, told: Told | None) -> Response:
         """Write one answer, count it, have the other arm scored, and return it."""
@@ -233,13 +253,13 @@ class Predictor:
         tally = self._counters.tally(deployed.version, arm)
         if told is None:
             tally.failed()
-            return _no_answer(deployed)
+            return self._failures.no_answer(ask, row=row)
         stamp = ask.stamp(self._time_ns())
         sent = ask.payload if deployed.prepare is not None else None
         try:
             number = self._log.prediction(stamp, row, told, sent)
         except StorageError as error:
-            return _no_disk(error)
+            return self._failures.no_disk(ask, error)
         tally.answered(stamp.latency_us)
         id_ = prediction_id(self._log.epoch, number)
         for name, other in ask.others:
@@ -263,8 +283,13 @@ class Predictor:
         """
         ask.choose()
         if size <= _INLINE_BYTES:
-            return self._finish_batch(ask, _predicted(ask, read))
-        thought = self._admission.enter(size, ask.deadline, self._time_ns())
+            return self._failures.answered(
+                ask, lambda: self._finish_batch(ask, _predicted(ask, read))
+            )
+        try:
+            thought = self._admission.enter(size, ask.deadline, self._time_ns())
+        except Refused as refused:
+            return self._failures.refused(ask, refused)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Response] = loop.create_future()
         working = loop.run_in_executor(self._executor, self._work, ask, read)
@@ -272,11 +297,12 @@ class Predictor:
         def finish(done: asyncio.Future[tuple[_Batches | Refused, int]]) -> None:
             if done.cancelled() or done.exception() is not None:
                 self._admission.leave(size, thought, 0)
-                answer.set_result(answered(lambda: _raised(done)))
+                answer.set_result(self._failures.answered(ask, lambda: _raised(done)))
                 return
             batch, took_ns = done.result()
             self._admission.leave(size, thought, took_ns)
-            answer.set_result(answered(lambda: self._finish_batch(ask, batch)))
+            finished = self._failures.answered(ask, lambda: self._finish_batch(ask, batch))
+            answer.set_result(finished)
 
         working.add_done_callback(finish)
         return answer
@@ -301,15 +327,14 @@ class Predictor:
         tally = self._counters.tally(deployed.version, arm, "batch")
         if batch.answers is None:
             tally.failed()
-            return _no_answer(deployed)
+            return self._failures.no_answer(ask, rows=frame.height)
         stamp = ask.stamp(self._time_ns())
         try:
-            first = self._log.batch(stamp, frame, batch.answers)
+            first = self._log.batch(stamp, frame, batch.answers, batch.stream)
         except StorageError as error:
-            return _no_disk(error)
+            return self._failures.no_disk(ask, error, frame.height)
         tally.answered(stamp.latency_us, frame.height)
-        epoch = self._log.epoch
-        ids = [prediction_id(epoch, number) for number in range(first, first + frame.height)]
+        ids = prediction_ids(self._log.epoch, first, frame.height)
         for name, other in ask.others:
             self._mirror.offer_batch(other, ids, frame, arm=name)
         return (ask.render or tell_json)(Answered(deployed, arm, ids, batch.answers))
@@ -326,7 +351,7 @@ class Predictor:
             try:
                 first = self._log.batch(stamp, batch.frame[rows], batch.merged.scores[rows])
             except StorageError as error:
-                return _no_disk(error)
+                return self._failures.no_disk(one, error, len(rows))
             self._counters.tally(deployed.version, arm, "batch").answered(
                 stamp.latency_us, len(rows)
             )
@@ -369,25 +394,3 @@ def _rows(deployed: Deployed, rows: Sequence[Mapping[str, object]]) -> Sequence[
 def _raised(done: asyncio.Future[Any]) -> Response:
     done.result()
     raise AssertionError("it has failed")
-
-
-def answered(finish: Callable[[], _Some]) -> _Some | Response:
-    """Return the answer, or the error that stands for it."""
-    try:
-        return finish()
-    except Refused as refused:
-        return refused.response()
-    except (Exception, PanicException):
-        _logger.exception("A request failed.")
-        return problem(500, "The request failed; the log says why.")
-
-
-def _no_answer(deployed: Deployed) -> Response:
-    must = deployed.answers.words
-    return problem(500, f"{deployed.version} must answer {must}, it did not; the log says why.")
-
-
-def _no_disk(error: StorageError) -> Response:
-    answer = problem(503, f"The prediction could not be kept, so it is not given: {error}")
-    answer.headers = {"retry-after": "1"}
-    return answer

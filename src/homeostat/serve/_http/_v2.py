@@ -18,7 +18,7 @@ import orjson
 import polars as pl
 
 from homeostat.core import Json
-from homeostat.serve._http._answers import Answers
+from homeostat.serve._http._answers import AnswerForm
 from homeostat.serve._http._batch import Answered, media_type
 from homeostat.serve._http._deployed import Deployed, read_json
 from homeostat.serve._http._message import JSON, Answer, Refused, Request, Response, shown
@@ -242,7 +242,7 @@ def _tensors(answered: Answered) -> list[Tensor]:
     return [labels, Tensor("probabilities", "FP64", (n, shares.shape[1]), shares), ids_of]
 
 
-def _outputs(form: Answers) -> list[tuple[Any, ...]]:
+def _outputs(form: AnswerForm) -> list[tuple[Any, ...]]:
     """Return the outputs as names, datatypes, and sizes of further dimensions."""
     ids = ("prediction_id", "BYTES")
     if form.kind != "classes":

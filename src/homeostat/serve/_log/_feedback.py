@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
 from homeostat.core import Clock, StorageError
 from homeostat.serve._http._deployed import read_json
-from homeostat.serve._http._message import Answer, Request, Response, problem
-from homeostat.serve._http._predict import answered
+from homeostat.serve._http._message import Answer, Refused, Request, Response, problem
 from homeostat.serve._log._given import Given, checked
 from homeostat.serve._log._outcomes import Outcome, Outcomes
 from homeostat.serve._log._prediction_log import PredictionLog
@@ -22,6 +21,7 @@ from homeostat.serve._server._counters import Counters
 
 __all__ = ["Feedback"]
 
+_logger = logging.getLogger("homeostat.serve")
 _STATUS = {"accepted": 200, "repeated": 200, "kept": 200, "conflict": 409, "unknown": 404}
 
 
@@ -83,11 +83,18 @@ class Feedback:
         answer: asyncio.Future[Response] = loop.create_future()
         looking = loop.run_in_executor(self._executor, self._outcomes.look, elsewhere)
 
-        def finish(done: asyncio.Future[None]) -> Response:
-            done.result()
-            return self._answer(given, several=several)
+        def finish(done: asyncio.Future[None]) -> None:
+            try:
+                done.result()
+                told = self._answer(given, several=several)
+            except Refused as refused:
+                told = refused.response()
+            except Exception:
+                _logger.exception("An outcome could not be looked up.")
+                told = problem(500, "The request failed; the log says why.")
+            answer.set_result(told)
 
-        looking.add_done_callback(lambda done: answer.set_result(answered(partial(finish, done))))
+        looking.add_done_callback(finish)
         return answer
 
     def _answer(self, given: list[Given], *, several: bool) -> Response:

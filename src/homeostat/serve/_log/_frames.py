@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,19 +21,20 @@ from homeostat.core import InputError
 
 __all__ = [
     "OUTCOME",
-    "Answers",
+    "AnswerKind",
     "BatchFrame",
     "FrameKind",
     "Stamp",
     "bundle",
     "log_folder",
     "prediction_id",
+    "prediction_ids",
     "split_batch",
     "unbundle",
 ]
 
 OUTCOME = "outcome"  # what an outcome is called unless it has a name
-Answers = Literal["probability", "value", "classes"]
+AnswerKind = Literal["probability", "value", "classes"]
 _LENGTHS = struct.Struct("<II")
 _PART = struct.Struct("<BI")
 
@@ -52,10 +52,10 @@ class FrameKind(IntEnum):
     KEYED = 8
     SEGMENT = 9
     BUNDLE = 10
+    FAILURE = 11
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What is known of an answer besides its features and what it says.
 
     Args:
@@ -177,3 +177,8 @@ def log_folder(record: Path, name: str) -> Path:
 def prediction_id(epoch: str, number: int) -> str:
     """Return a prediction's id from its log's name and its number."""
     return f"{epoch}-{number}"
+
+
+def prediction_ids(epoch: str, first: int, n: int) -> list[str]:
+    """Return the ids of n predictions that stand together in a log."""
+    return [f"{epoch}-{number}" for number in range(first, first + n)]

@@ -18,19 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 from homeostat.core import Clock, Schema, StorageError
 from homeostat.record import EventLog
 from homeostat.serve._log._frames import (
-    Answers,
+    AnswerKind,
     BatchFrame,
     FrameKind,
     Stamp,
     bundle,
     log_folder,
     prediction_id,
+    prediction_ids,
 )
 from homeostat.serve._log._redaction import Redaction, Rules
 from homeostat.serve._log._sampling import keeps, kept_of
 from homeostat.serve._log._settings import LogSettings
 
-__all__ = ["PredictionLog", "Stamp", "log_folder", "prediction_id"]
+__all__ = ["PredictionLog", "Stamp", "log_folder", "prediction_id", "prediction_ids"]
 
 _HOUR_US = 3_600_000_000
 _GATHER_NS = 100_000_000  # with durability "none", so long may an answer be in memory only
@@ -50,7 +51,8 @@ class PredictionLog:
         self.settings = settings or LogSettings()
         self.epoch = ""
         self.count = 0
-        self.answers: Answers = "probability"
+        self.failures = 0
+        self.answers: AnswerKind = "probability"
         self.labels: tuple[str, ...] = ()
         self.lost = 0
         self._predictions = EventLog(folder, clock=clock)
@@ -76,7 +78,7 @@ class PredictionLog:
         version: str,
         schema: Schema,
         *,
-        answers: Answers = "probability",
+        answers: AnswerKind = "probability",
         labels: Sequence[str] = (),
     ) -> None:
         """Write which features a version takes and what it answers; once a version and file.
@@ -127,25 +129,33 @@ class PredictionLog:
         if self.settings.keys != "plain":
             said["k"] = self._redaction.key(stamp.key)
         said["p"] = answer
-        if keeps(number + self._seed, self.settings.sample):
+        sample = self.settings.sample
+        if sample >= 1 or keeps(number + self._seed, sample):
             rules = self._rules[stamp.version]
             said["x"] = rules.row(row)
             if request is not None:
                 said["r"] = orjson.dumps(rules.row(request), default=str).decode()
-            if self.settings.sample < 1:
-                said["s"] = 1 / self.settings.sample
+            if sample < 1:
+                said["s"] = 1 / sample
         else:
             said["s"] = 0.0
         self._append(FrameKind.PREDICTION, orjson.dumps(said), 1)
         return number
 
-    def batch(self, stamp: Stamp, frame: pl.DataFrame, answers: ArrayLike) -> int:
+    def batch(
+        self,
+        stamp: Stamp,
+        frame: pl.DataFrame,
+        answers: ArrayLike,
+        stream: bytes | None = None,
+    ) -> int:
         """Write the answers to a batch and return the first one's number.
 
         Args:
             stamp: What is known of it.
             frame: (n, features) as used.
             answers: (n,) probabilities or values, or (n, k) probabilities of the labels.
+            stream: The frame as an Arrow stream, where there is one already.
         """
         self._turn(stamp.at)
         number = self.count
@@ -157,10 +167,45 @@ class PredictionLog:
         if self.settings.sample < 1:
             kept = kept_of(number + self._seed, len(said), self.settings.sample)
             head["s"] = 1 / self.settings.sample if len(kept) else 0.0
-            frame = frame[kept]
-        body = self._rules[stamp.version].frame(frame).write_ipc_stream(None).getvalue()
+            frame, stream = frame[kept], None
+        shown = self._rules[stamp.version].frame(frame)
+        body = stream if shown is frame else None
+        if body is None:
+            body = shown.write_ipc_stream(None).getvalue()
         self._append(FrameKind.BATCH, BatchFrame(head, said, kept, body).pack(), len(said))
         return number
+
+    def failure(
+        self,
+        stamp: Stamp,
+        reason: str,
+        status: int,
+        *,
+        row: Mapping[str, object] | None = None,
+        rows: int | None = None,
+    ) -> None:
+        """Write that an arm has failed a request; what the disk refuses is counted lost.
+
+        Args:
+            stamp: What is known of it.
+            reason: See `read_failures`.
+            status: Of the answer.
+            row: The features as used, of a single row.
+            rows: How many were asked about; None where that is not known.
+        """
+        number = self.failures
+        self.failures += 1
+        said = stamp.payload(number) | {"w": reason, "st": status, "n": rows}
+        if self.settings.keys != "plain":
+            said["k"] = self._redaction.key(stamp.key)
+        if row is not None and keeps(number + self._seed, self.settings.sample):
+            kept = self._rules[stamp.version].row(row)
+            said["x"] = orjson.dumps(kept, default=str).decode()
+        try:
+            self._turn(stamp.at)
+            self._append(FrameKind.FAILURE, orjson.dumps(said), 0)
+        except StorageError:
+            self.lost += 1
 
     def mirror(
         self,

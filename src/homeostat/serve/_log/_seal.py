@@ -100,8 +100,8 @@ def _seal(store: Store, path: Path, kind: str) -> Sealed:
             path.rename(path.with_suffix(".damaged"))
         else:
             path.unlink()
-    parts = [*manifest.parts, *([manifest.mirrors] if manifest.mirrors else [])]
-    after = sum((store.folder / part.path).stat().st_size for part in parts)
+    parts = [*manifest.parts, manifest.mirrors, manifest.failures]
+    after = sum((store.folder / part.path).stat().st_size for part in parts if part)
     rows = sum(part.rows for part in manifest.parts)
     is_feedback = kind == "feedback"
     return Sealed(1, 0 if is_feedback else rows, rows if is_feedback else 0, before, after, 0)
@@ -114,20 +114,21 @@ def _seal_predictions(store: Store, path: Path) -> Manifest:
     for (hour,), rows in frame.group_by(pl.col("at").dt.truncate("1h"), maintain_order=True):
         within = f"{SEALED}/day={hour:%Y-%m-%d}/hour={hour:%H}/{path.stem}.parquet"
         parts.append(_put_frame(store.folder, within, rows))
-    mirrors = None
-    if segment.mirrors.height:
-        within = f"{SEALED}/mirrors/{path.stem}.parquet"
-        mirrors = _put_frame(store.folder, within, segment.mirrors)
+    beside: dict[str, Part | None] = {}
+    for what, rows in (("mirrors", segment.mirrors), ("failures", segment.failures)):
+        within = f"{SEALED}/{what}/{path.stem}.parquet"
+        beside[what] = _put_frame(store.folder, within, rows) if rows.height else None
     return Manifest(
         path.stem,
         "predictions",
         tuple(parts),
-        mirrors,
+        beside["mirrors"],
         segment.versions,
         segment.settings,
         _numbers(segment),
         counts_of(segment),
         segment.damaged,
+        beside["failures"],
     )
 
 

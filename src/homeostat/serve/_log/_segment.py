@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 from polars.exceptions import PolarsError
 
 from homeostat.core import ColumnType
 from homeostat.record import Frame, LogReading, read_log
+from homeostat.serve._log._failure_frames import FAILURES, failures_of
 from homeostat.serve._log._frames import FrameKind, split_batch, unbundle
 
 __all__ = [
@@ -107,6 +109,7 @@ class Segment:
         settings: How it is kept; empty for files of an older Homeostat.
         predictions: As `read_predictions` gives them, in the order they were written.
         mirrors: What other versions would have answered.
+        failures: Requests that an arm has failed.
         damaged: Whether bytes in the middle of the file went bad.
     """
 
@@ -115,6 +118,7 @@ class Segment:
     settings: dict[str, Any] = field(default_factory=dict)
     predictions: pl.DataFrame = field(default_factory=pl.DataFrame)
     mirrors: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MIRRORS))
+    failures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=FAILURES))
     damaged: bool = False
 
     @property
@@ -149,15 +153,25 @@ def final_type(kind: str) -> pl.DataType:
     return (_DTYPES | _TIMES).get(kind, pl.String())
 
 
-def frames_of(reading: LogReading) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and payload of the frames of a log, read a stretch at a time."""
+def frames_of(
+    reading: LogReading, only: Collection[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and payload of the frames of a log, read a stretch at a time.
+
+    Args:
+        reading: Of the log.
+        only: Kinds that are wanted; None for all. Others cost next to nothing then.
+    """
     for found in reading.batches():
         if isinstance(found, Frame):
-            yield found.kind, found.payload
+            if only is None or found.kind in only:
+                yield found.kind, found.payload
         else:
             block, head = found.block, 12
-            ends = (found.at + found.sizes).tolist()
-            kinds, starts = found.kinds.tolist(), found.at.tolist()
+            chosen = slice(None) if only is None else np.isin(found.kinds, list(only))
+            at, sizes = found.at[chosen], found.sizes[chosen]
+            ends = (at + sizes).tolist()
+            kinds, starts = found.kinds[chosen].tolist(), at.tolist()
             for kind, start, end in zip(kinds, starts, ends, strict=True):
                 yield kind, block[start + head : end]
 
@@ -169,6 +183,7 @@ def read_segment(path: Path) -> Segment:
     singles: dict[str, list[bytes]] = {}
     batches: list[tuple[str, bytes]] = []
     mirrors: list[bytes] = []
+    failures: dict[str, list[bytes]] = {}
     for epoch, kind, payload in opened(path.stem, frames_of(reading)):
         if kind == FrameKind.PREDICTION:
             singles.setdefault(epoch, []).append(payload)
@@ -176,6 +191,8 @@ def read_segment(path: Path) -> Segment:
             batches.append((epoch, payload))
         elif kind == FrameKind.MIRROR:
             mirrors.append(payload)
+        elif kind == FrameKind.FAILURE:
+            failures.setdefault(epoch, []).append(payload)
         elif kind == FrameKind.SCHEMA:
             said = orjson.loads(payload)
             segment.versions[said["v"]] = Version.from_json(said)
@@ -185,6 +202,7 @@ def read_segment(path: Path) -> Segment:
     frames = [_empty(segment), *_singles(segment, singles), *_batches(segment, batches)]
     segment.predictions = pl.concat(frames, how="vertical")
     segment.mirrors = _mirrors(mirrors)
+    segment.failures = failures_of(failures)
     return segment
 
 

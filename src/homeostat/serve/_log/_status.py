@@ -26,6 +26,7 @@ _SCHEMA: dict[str, pl.DataType] = {
     "sample": pl.Float64(),
     "redacted": pl.List(pl.String()),
     "predictions": pl.Int64(),
+    "failures": pl.Int64(),
     "bytes": pl.Int64(),
 }
 
@@ -39,8 +40,9 @@ def log_files(record: Record | Path | str, name: str) -> pl.DataFrame:
 
     Returns:
         By file: its state (``"live"`` or ``"sealed"``), durability, the share of predictions that
-        kept their features, the fields that are redacted by name, how many predictions it holds
-        (null where live: they are counted when it is sealed), and its size in bytes.
+        kept their features, the fields that are redacted by name, how many predictions and failed
+        requests it holds (null where live: they are counted when it is sealed), and its size in
+        bytes.
 
     Example:
         >>> log_files("/nowhere", "delay").height
@@ -53,13 +55,14 @@ def _rows(store: Store) -> Iterator[tuple[object, ...]]:
     logs, manifests = store.state()
     for one in manifests:
         rows = sum(part.rows for part in one.parts)
+        failed = one.failures.rows if one.failures else 0
         size = sum((store.folder / part.path).stat().st_size for part in one.parts)
-        yield one.epoch, "sealed", *_kept(one.settings), rows, size
+        yield one.epoch, "sealed", *_kept(one.settings), rows, failed, size
     for path in logs:
         try:
             first = next(islice(frames_of(read_log(path)), 1), (0, b""))
             said = orjson.loads(first[1]) if first[0] == FrameKind.SEGMENT else {}
-            yield path.stem, "live", *_kept(said), None, path.stat().st_size
+            yield path.stem, "live", *_kept(said), None, None, path.stat().st_size
         except (NotFoundError, FileNotFoundError):  # sealed just now: the next look says so
             continue
 

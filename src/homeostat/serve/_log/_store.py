@@ -5,6 +5,7 @@
     sealed/manifests/<epoch>.json                says what a file was sealed to: the commit
     sealed/day=2024-01-01/hour=05/<epoch>.parquet
     sealed/mirrors/<epoch>.parquet
+    sealed/failures/<epoch>.parquet              requests that an arm has failed
     sealed/feedback/<epoch>.parquet
 
 A file is read from its Parquet once its manifest is there, and from itself before. So whatever
@@ -64,6 +65,7 @@ class Manifest:
         numbers: Of its predictions, from the first to the one after the last.
         counts: Rows of version, arm, predictions, first and last time.
         damaged: Whether a copy of the file is kept since bytes of it went bad.
+        failures: Requests that an arm has failed; None where nothing, and in older files.
     """
 
     epoch: str
@@ -75,6 +77,7 @@ class Manifest:
     numbers: tuple[int, int] = (0, 0)
     counts: tuple[tuple[str, str, int, int | None, int | None], ...] = ()
     damaged: bool = False
+    failures: Part | None = None
 
     def to_bytes(self) -> bytes:
         """Return the manifest as JSON."""
@@ -86,7 +89,8 @@ class Manifest:
         try:
             data = orjson.loads(said)
             data["parts"] = tuple(Part(**part) for part in data["parts"])
-            data["mirrors"] = Part(**data["mirrors"]) if data["mirrors"] else None
+            for name in ("mirrors", "failures"):
+                data[name] = Part(**data[name]) if data.get(name) else None
             data["versions"] = {
                 name: Version(one["features"], one["answers"], tuple(one["labels"]))
                 for name, one in data["versions"].items()

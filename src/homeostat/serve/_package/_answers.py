@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 
 from homeostat.core import InputError, Json, suggest
 
-__all__ = ["KINDS", "Answers"]
+__all__ = ["KINDS", "AnswerDecoder"]
 
 KINDS = ("probability", "value", "classes")
 _ROUNDED = 1e-4
@@ -20,8 +20,8 @@ _LINKS = ("identity", "sigmoid", "softmax", "shares")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What one row is answered with.
+class AnswerDecoder:
+    """What one row is answered with, and what makes it of a model's output.
 
     Args:
         kind: "probability" of the last label, in [0, 1]; "value", a finite number; or "classes",

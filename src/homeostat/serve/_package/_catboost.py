@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, in_order
 from homeostat.serve._package._extra import imported
 from homeostat.serve._package._wanted import AsTrained, Wanted, read_settings, write_settings
@@ -36,7 +36,7 @@ class CatBoost(AsTrained):
     libraries = ("catboost",)
     needs: tuple[str, ...] = ()
 
-    def __init__(self, content: bytes, columns: Columns, answers: Answers) -> None:
+    def __init__(self, content: bytes, columns: Columns, answers: AnswerDecoder) -> None:
         self.answers = answers
         self.columns = columns
         self._content = content
@@ -69,7 +69,7 @@ class CatBoost(AsTrained):
             path = Path(folder, _TREES)
             model.save_model(str(path), format="cbm")
             content = path.read_bytes()
-        return cls(content, columns, Answers.wanted(wanted.answers, found, labels))
+        return cls(content, columns, AnswerDecoder.wanted(wanted.answers, found, labels))
 
     def predict(self, features: pl.DataFrame) -> NDArray[np.float64]:
         """Return the answers, (n,) or (n, k)."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._terms import Term, Unfoldable, plain_terms, transformed
 
 __all__ = ["fold"]
@@ -39,7 +39,7 @@ _LOGISTIC = {"LogisticRegression", "LogisticRegressionCV"}
 def fold(
     model: Any,  # noqa: ANN401 - any estimator
     names: Sequence[str],
-    answers: Answers,
+    answers: AnswerDecoder,
 ) -> Callable[[Mapping[str, Any]], Any] | None:
     """Return a pipeline's way to answer one row, or None where a step is not linear.
 
@@ -68,7 +68,7 @@ Numbers = list[tuple[str, float, float]]
 Tables = list[tuple[str, dict[Any, float], float]]
 
 
-def _linear(last: Any, answers: Answers) -> tuple[NDArray[Any], NDArray[Any], str]:  # noqa: ANN401 - any estimator
+def _linear(last: Any, answers: AnswerDecoder) -> tuple[NDArray[Any], NDArray[Any], str]:  # noqa: ANN401 - any estimator
     """Return the weights (k, d), the intercepts (k,) and the link of a linear model."""
     name, module = type(last).__name__, type(last).__module__
     if not module.startswith("sklearn."):

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, in_order
 from homeostat.serve._package._trees import Trees
 from homeostat.serve._package._wanted import AsTrained, Wanted, read_settings, write_settings
@@ -36,7 +36,7 @@ class LightGBM(AsTrained):
     libraries = ("lightgbm",)
     needs: tuple[str, ...] = ()
 
-    def __init__(self, text: str, columns: Columns, answers: Answers) -> None:
+    def __init__(self, text: str, columns: Columns, answers: AnswerDecoder) -> None:
         import lightgbm  # noqa: PLC0415 - half a second to import
 
         self.answers = answers
@@ -117,18 +117,18 @@ def _levels(booster: Any, order: Sequence[str], wanted: Wanted) -> dict[str, lis
     return dict(zip(coded, (list(one) for one in kept), strict=True))
 
 
-def _answers(text: str, labels: Any, wanted: Wanted) -> Answers:  # noqa: ANN401 - an array or a list
+def _answers(text: str, labels: Any, wanted: Wanted) -> AnswerDecoder:  # noqa: ANN401 - an array or a list
     found = re.search(r"^objective=(\S+)", text, re.MULTILINE)
     objective = found[1] if found else "custom"
     many = int(re.search(r"^num_class=(\d+)$", text, re.MULTILINE)[1])  # type: ignore[index]  # each model has it
     if objective in _CLASSES:
         link = "shares" if objective == "multiclassova" else "identity"
-        return Answers.wanted(wanted.answers, "classes", list(labels) or range(many), link)
+        return AnswerDecoder.wanted(wanted.answers, "classes", list(labels) or range(many), link)
     if objective in _PROBABILITY:
-        return Answers.wanted(wanted.answers, "probability", list(labels))
+        return AnswerDecoder.wanted(wanted.answers, "probability", list(labels))
     if objective == "custom" and wanted.answers is None:
         raise InputError(
             "The model was trained on an objective of its own, so it cannot be told what it "
             'answers: give `answers`, and `link="sigmoid"` where it returns scores.'
         )
-    return Answers.wanted(wanted.answers, "value", list(labels), wanted.link)
+    return AnswerDecoder.wanted(wanted.answers, "value", list(labels), wanted.link)

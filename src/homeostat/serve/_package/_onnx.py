@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError, suggest
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, features_of, in_order
 from homeostat.serve._package._extra import imported
 from homeostat.serve._package._wanted import AsTrained, Wanted, read_settings, write_settings
@@ -43,7 +43,9 @@ class Onnx(AsTrained):
     libraries = ("onnxruntime",)
     needs: tuple[str, ...] = ()
 
-    def __init__(self, content: bytes, columns: Columns, output: str, answers: Answers) -> None:
+    def __init__(
+        self, content: bytes, columns: Columns, output: str, answers: AnswerDecoder
+    ) -> None:
         self.answers = answers
         self._content = content
         self._columns = columns

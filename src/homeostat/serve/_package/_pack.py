@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from homeostat.core import HomeostatError, InputError, Json, Model, Schema
 from homeostat.data import batch_from_rows
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import features_of
 from homeostat.serve._package._environment import environment
 from homeostat.serve._package._formats import FORMATS, as_format, load_format
@@ -93,7 +93,7 @@ def pack(
     """
     facts: dict[str, Json] = {}
     if is_ours(model):
-        fitted, told = model, Answers.wanted(answers, "probability", labels or ())
+        fitted, told = model, AnswerDecoder.wanted(answers, "probability", labels or ())
         libraries: tuple[str, ...] = ("scikit-learn", "lightgbm")
     else:
         rows = _rows(schema, sample)

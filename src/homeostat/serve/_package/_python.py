@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, features_of
 from homeostat.serve._package._inputs import contained, must_be_container
 from homeostat.serve._package._trust import named_object, reference_to, refuse_unless_allowed
@@ -46,7 +46,7 @@ class PythonPredictor(AsTrained):
         reference: str,
         columns: Columns,
         container: str,
-        answers: Answers,
+        answers: AnswerDecoder,
         files: Mapping[str, bytes],
     ) -> None:
         self.answers = answers

@@ -8,8 +8,9 @@ never seen; where they differ anywhere, the frame is kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -28,6 +29,7 @@ _MAX_CATEGORIES = 300
 _FEW_COLUMNS = 40  # up to here each column is moved by itself
 _TOGETHER = 512  # rows, at most, in which all columns move, where there are more
 _CELLS = 200_000  # values of such rows, at most, but for a few rows
+_LARGEST = 1e100  # of a number that models of ours take; see their encoder
 UNSEEN = "\0 never seen"
 
 
@@ -129,16 +131,28 @@ def _logistic(model: Any) -> One:  # noqa: ANN401 - likewise
 _MAKERS: Mapping[str, Callable[[Any], One | None]] = {"boosted": _boosted, "logistic": _logistic}
 
 
-def _encoder(encoder: Any) -> Callable[[Row], list[float]]:  # noqa: ANN401 - likewise
-    """Return the encoding of one row: numbers, codes of categories, NaN for what is missing."""
-    columns = [(name, _codes(encoder.levels.get(name))) for name in encoder.columns]
+def _encoder(encoder: Any) -> Callable[[Row], Sequence[float]]:  # noqa: ANN401 - likewise
+    """Return the encoding of one row: numbers, codes of categories, NaN for what is missing.
 
-    def encode(row: Mapping[str, Any]) -> list[float]:
+    What lies beyond 1e100 is missing too, as in a frame; if the norm of all is below, none does.
+    """
+    columns = [(name, _codes(encoder.levels.get(name))) for name in encoder.columns]
+    names = encoder.columns if len(encoder.columns) > 1 else encoder.columns * 2
+    take, numbers = itemgetter(*names), len(encoder.columns) > 1 and not encoder.levels
+
+    def encode(row: Mapping[str, Any]) -> Sequence[float]:
+        if numbers:
+            values: Sequence[Any] = take(row)
+            try:
+                if math.hypot(*values) <= _LARGEST:
+                    return values
+            except TypeError:  # a null
+                pass
         return [
             codes.get(row[name], codes[_UNSEEN])
             if codes is not None
             else math.nan
-            if row[name] is None
+            if row[name] is None or not -_LARGEST <= row[name] <= _LARGEST
             else row[name]
             for name, codes in columns
         ]

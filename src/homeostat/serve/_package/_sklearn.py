@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import HomeostatError, InputError
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, in_order
 from homeostat.serve._package._extra import imported
 from homeostat.serve._package._fold import fold
@@ -73,7 +73,7 @@ class ScikitLearn(AsTrained):
         model: Any,  # noqa: ANN401 - any estimator
         columns: Columns,
         container: str,
-        answers: Answers,
+        answers: AnswerDecoder,
         content: bytes | None = None,
     ) -> None:
         self.model = model
@@ -169,7 +169,7 @@ def _dumped(model: Any) -> bytes:  # noqa: ANN401 - any estimator
         ) from error
 
 
-def _answers(model: Any, wanted: Wanted) -> Answers:  # noqa: ANN401 - any estimator
+def _answers(model: Any, wanted: Wanted) -> AnswerDecoder:  # noqa: ANN401 - any estimator
     from sklearn.base import is_classifier, is_regressor  # noqa: PLC0415 - slow to import
 
     if is_classifier(model):
@@ -180,12 +180,12 @@ def _answers(model: Any, wanted: Wanted) -> Answers:  # noqa: ANN401 - any estim
             )
         labels = wanted.labels if wanted.labels is not None else list(model.classes_)
         found = "probability" if len(labels) == 2 else "classes"
-        return Answers.wanted(wanted.answers, found, labels, wanted.link)
+        return AnswerDecoder.wanted(wanted.answers, found, labels, wanted.link)
     if not is_regressor(model):
         raise InputError(
             f"A model to serve is a classifier or a regressor, {type(model).__name__} is neither."
         )
-    return Answers.wanted(wanted.answers, "value", ())
+    return AnswerDecoder.wanted(wanted.answers, "value", ())
 
 
 def _containers(asked: str | None, *, named: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError, Json
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, features_of
 from homeostat.serve._package._extra import imported
 from homeostat.serve._package._layers import from_layers, to_layers
@@ -43,7 +43,7 @@ class Torch(AsTrained):
         self,
         module: Any,  # noqa: ANN401 - of torch
         columns: Columns,
-        answers: Answers,
+        answers: AnswerDecoder,
         *,
         files: Mapping[str, bytes],
         settings: Mapping[str, Json],

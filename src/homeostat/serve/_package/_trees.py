@@ -7,7 +7,9 @@ trees and the arithmetic are the same, so the answers are the same to the last b
 from __future__ import annotations
 
 import ctypes
+import struct
 import weakref
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -48,17 +50,18 @@ class Trees:
         self._call = library.LGBM_BoosterPredictForMatSingleRowFast
         self._fast = fast
         self._row = (ctypes.c_double * columns)()
+        self._fill = struct.Struct(f"{columns}d").pack_into
         self._length = ctypes.c_int64()
         self._out = (ctypes.c_double * count.value)()
         self._pointers = ctypes.byref(self._length), ctypes.byref(self._out)
 
-    def predict(self, values: list[float]) -> float:
+    def predict(self, values: Sequence[float]) -> float:
         """Return the first answer for one encoded row: the probability of label 1, or the value."""
-        self._row[:] = values  # type: ignore[assignment]  # floats are what a slice takes
+        self._fill(self._row, 0, *values)
         _must(self._call(self._fast, self._row, *self._pointers))
         return self._out[0]
 
-    def predict_all(self, values: list[float]) -> list[float]:
+    def predict_all(self, values: Sequence[float]) -> list[float]:
         """Return every answer for one encoded row: one of each class."""
         self.predict(values)
         return list(self._out)

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError, Json, Model, Schema
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 
 __all__ = ["SETTINGS", "AsTrained", "Format", "Wanted", "read_settings", "write_settings"]
 
@@ -32,11 +32,11 @@ class Wanted:
     levels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     arguments: Mapping[str, Json] = field(default_factory=dict)
 
-    def stated(self) -> Answers:
+    def stated(self) -> AnswerDecoder:
         """Return the answers of a model that cannot tell them itself."""
         labels = tuple(str(label) for label in self.labels or ())
         kind = self.answers or ("classes" if len(labels) > 2 else "probability")
-        return Answers(kind, labels, self.link)
+        return AnswerDecoder(kind, labels, self.link)
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ class Format(Model, Protocol):
     that it takes to answer.
     """
 
-    answers: Answers
+    answers: AnswerDecoder
     needs: tuple[str, ...]
     libraries: tuple[str, ...]
 
@@ -56,16 +56,16 @@ class Format(Model, Protocol):
         """Rebuild from what was saved; runs no code that is not allowed by name."""
 
 
-def write_settings(answers: Answers, **settings: Json) -> dict[str, bytes]:
+def write_settings(answers: AnswerDecoder, **settings: Json) -> dict[str, bytes]:
     """Return the file of a format's settings."""
     held = {"answers": answers.to_json(), **settings}
     return {SETTINGS: json.dumps(held, sort_keys=True).encode()}
 
 
-def read_settings(files: Mapping[str, bytes]) -> tuple[Answers, dict[str, Any]]:
+def read_settings(files: Mapping[str, bytes]) -> tuple[AnswerDecoder, dict[str, Any]]:
     """Return the answers and the other settings of a format."""
     settings = dict(json.loads(files[SETTINGS]))
-    return Answers.from_json(settings.pop("answers")), settings
+    return AnswerDecoder.from_json(settings.pop("answers")), settings
 
 
 class AsTrained:

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from homeostat.core import InputError
-from homeostat.serve._package._answers import Answers
+from homeostat.serve._package._answers import AnswerDecoder
 from homeostat.serve._package._columns import Columns, in_order
 from homeostat.serve._package._extra import imported
 from homeostat.serve._package._wanted import AsTrained, Wanted, read_settings, write_settings
@@ -36,7 +36,7 @@ class XGBoost(AsTrained):
     libraries = ("xgboost", "xgboost-cpu")
     needs: tuple[str, ...] = ()
 
-    def __init__(self, content: bytes, columns: Columns, answers: Answers) -> None:
+    def __init__(self, content: bytes, columns: Columns, answers: AnswerDecoder) -> None:
         xgboost = _library()
         self.answers = answers
         self.columns = columns
@@ -171,16 +171,16 @@ def _levels(learner: Mapping[str, Any], order: Sequence[str]) -> dict[str, list[
 
 def _answers(
     learner: Mapping[str, Any], labels: Sequence[object], wanted: Wanted
-) -> tuple[Answers, str]:
+) -> tuple[AnswerDecoder, str]:
     objective = learner["objective"]["name"]
     many = int(learner["learner_model_param"]["num_class"])
     if objective.startswith("multi:"):
-        return Answers.wanted(wanted.answers, "classes", labels or range(many)), objective
+        return AnswerDecoder.wanted(wanted.answers, "classes", labels or range(many)), objective
     if objective in {"binary:logistic", "reg:logistic"}:
         found = "probability" if objective == "binary:logistic" or labels else "value"
-        return Answers.wanted(wanted.answers, found, labels), objective
+        return AnswerDecoder.wanted(wanted.answers, found, labels), objective
     if objective in {"binary:logitraw", "binary:hinge"}:
         if objective == "binary:hinge":
             raise InputError("binary:hinge gives no probability: train with binary:logistic.")
-        return Answers.wanted(wanted.answers, "probability", labels, "sigmoid"), objective
-    return Answers.wanted(wanted.answers, "value", labels, wanted.link), objective
+        return AnswerDecoder.wanted(wanted.answers, "probability", labels, "sigmoid"), objective
+    return AnswerDecoder.wanted(wanted.answers, "value", labels, wanted.link), objective

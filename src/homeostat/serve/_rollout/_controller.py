@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from homeostat.core import Clock, Finding, InputError, Json, RealClock, Verdict, duration
-from homeostat.serve._log._joined import joined
+from homeostat.core import Clock, Finding, InputError, RealClock, Verdict, duration
 from homeostat.serve._rollout._by_hand import guarded, put_into_effect
-from homeostat.serve._rollout._gather import Failures, Window, gather
+from homeostat.serve._rollout._gather import Window, gather
 from homeostat.serve._rollout._plans import is_ours
 from homeostat.serve._rollout._progress import Progress
+from homeostat.serve._rollout._rows import Rows, rows_at
 from homeostat.serve._rollout._standing import PREFIX, Decision, Standing, standing_of
 from homeostat.serve._router._direct import plan_of
 
@@ -27,13 +24,7 @@ _KEPT = timedelta(hours=1)  # a decision that says what the last one said is kep
 _CONTROLLER = "homeostat"
 
 
-def decide(
-    record: Record,
-    name: str,
-    *,
-    at: datetime | None = None,
-    failures: Mapping[str, int] | None = None,
-) -> Decision:
+def decide(record: Record, name: str, *, at: datetime | None = None) -> Decision:
     """Read the prediction log, decide what becomes of a model's rollout, and do it.
 
     May be called at any time, as often as one likes, by any number of processes: bounds hold at
@@ -44,8 +35,6 @@ def decide(
         record: Where the model is kept, and its servers write their log.
         name: Of the model.
         at: When; now unless told.
-        failures: How many more requests each arm has failed since the last call, which no
-            prediction log tells: ``{"champion": 3, "challenger": 9}``. Kept as an event.
 
     Returns:
         The decision, which has taken effect.
@@ -59,10 +48,10 @@ def decide(
         standing = standing_of(record, name)
         if standing.ended:
             raise InputError(f"The rollout of {standing.challenger} is over: {standing.ended}.")
-        news = _news(record, standing, failures or {})
+        news = _news(record, standing)
         for kind, facts in news:
             standing = standing.after(kind, instant, facts)
-        decision = _decided(standing, _rows(record, standing, instant, None), instant)
+        decision = _decided(standing, rows_at(record, standing, instant), instant)
         if not news and not _is_news(standing, decision):
             return decision
         with record.start_run("rollout", name, system=name, capture=False) as run:
@@ -75,7 +64,6 @@ def rollout_watch(
     name: str,
     *,
     every: str | timedelta = "1m",
-    failures: Callable[[], Mapping[str, int]] | None = None,
     clock: Clock | None = None,
     until: datetime | None = None,
     told: Callable[[Decision], None] | None = None,
@@ -86,8 +74,6 @@ def rollout_watch(
         record: Where the model is kept.
         name: Of the model.
         every: How often.
-        failures: Says how many requests each arm has failed so far, in all: see
-            `rollout_failures`.
         clock: The real one unless told.
         until: Where to stop even so; None goes on.
         told: Called with each decision.
@@ -98,19 +84,11 @@ def rollout_watch(
     now, step = clock or RealClock(), duration(every)
     if step <= timedelta():
         raise InputError("`every` is longer than nothing, such as '1m'.")
-    before = dict(failures()) if failures else {}
     instant = now.now()
     while until is None or instant + step <= until:
         instant += step
         now.sleep_until(instant)
-        counts = dict(failures()) if failures else {}
-        # A server that was restarted counts from nothing.
-        more = {
-            arm: n - before.get(arm, 0) if n >= before.get(arm, 0) else n
-            for arm, n in counts.items()
-        }
-        before = counts
-        decision = decide(record, name, at=now.now(), failures=more)
+        decision = decide(record, name, at=now.now())
         if told is not None:
             told(decision)
         if decision.action in {"promote", "rollback"}:
@@ -134,7 +112,7 @@ def recompute(record: Record, decision: Decision, name: str) -> Decision:
         NotFoundError: If the record has no such rollout.
     """
     standing = standing_of(record, name, decision.rollout, before=decision)
-    return _decided(standing, _rows(record, standing, decision.at, decision.seen), decision.at)
+    return _decided(standing, rows_at(record, standing, decision.at, decision.seen), decision.at)
 
 
 def audit(record: Record, name: str, rollout: str | None = None) -> list[Finding]:
@@ -172,11 +150,8 @@ def _compared(kept: Decision, again: Decision) -> Finding:
     )
 
 
-def _decided(
-    standing: Standing, read: tuple[pl.DataFrame, dict[str, Json]], at: datetime
-) -> Decision:
+def _decided(standing: Standing, rows: Rows, at: datetime) -> Decision:
     """Return what a rollout decides at an instant, on rows of the log."""
-    frame, seen = read
     progress = Progress(
         standing.rollout,
         standing.challenger,
@@ -191,95 +166,25 @@ def _decided(
     window = Window(
         standing.begun, upto, standing.since, standing.units_since, standing.reading.look
     )
-    gather(progress, frame, [one for one in standing.failures if one.at < upto], window)
+    gather(progress, rows.answered, rows.failed, window)
     step = progress.decide(upto)
     number = len(standing.decisions)
     return Decision(
-        standing.id, number, at, upto, step.stage, step.action, step.share, step.findings, seen
+        standing.id,
+        number,
+        at,
+        upto,
+        step.stage,
+        step.action,
+        step.share,
+        step.findings,
+        rows.seen,
     )
 
 
-def _rows(
-    record: Record, standing: Standing, at: datetime, seen: Mapping[str, Any] | None
-) -> tuple[pl.DataFrame, dict[str, Json]]:
-    """Read the rows that are evidence at an instant, or those that a decision saw."""
-    reading = standing.reading
-    upto = reading.upto(standing.begun, at)
-    frame = joined(
-        record,
-        standing.name,
-        since=standing.begun,
-        until=upto,
-        within=reading.within,
-        negative=reading.negative,
-        now=upto,
-    ).frame
-    parts = pl.col("id").str.extract_groups(r"^(?<log>.*)-(?<number>\d+)$")
-    frame = frame.with_columns(parts.alias("place")).unnest("place")
-    frame = frame.with_columns(pl.col("number").cast(pl.Int64))
-    if seen is not None:
-        ends = pl.DataFrame(
-            {"log": list(seen["logs"]), "end": list(seen["logs"].values())},
-            schema={"log": pl.String, "end": pl.Int64},
-        )
-        frame = frame.join(ends, on="log", maintain_order="left").filter(
-            pl.col("number") < pl.col("end")
-        )
-    told = pl.col("outcome_at").is_null() | (pl.col("outcome_at") < upto)
-    arms = {standing.champion: "champion", standing.challenger: "challenger"}
-    ours = pl.col("experiment").fill_null("").is_in(["", standing.salt])
-    drawn = ours & pl.col("exposed").fill_null(value=True)
-    share = (
-        pl.when(pl.col("arm") == "challenger")
-        .then("propensity")
-        .otherwise(1 - pl.col("propensity"))
-    )
-    frame = (
-        frame.filter(pl.col("version").is_in(list(arms)))
-        .with_columns(
-            outcome=pl.when(told).then("outcome"),
-            arm=pl.col("version").replace_strict(arms, return_dtype=pl.String),
-        )
-        .with_columns(share=pl.when(drawn).then(share.round(9)).otherwise(0.0))
-        .sort("at", "log", "number")
-    )
-    return frame, _seen(frame, [one for one in standing.failures if one.at < upto])
-
-
-def _seen(frame: pl.DataFrame, failures: list[Failures]) -> dict[str, Json]:
-    """Return what was read: enough to read it again, and to know whether it is the same."""
-    ends = frame.group_by("log").agg(pl.col("number").max() + 1).sort("log")
-    evidence = frame.select(
-        "id", pl.col("at").dt.epoch("us"), "arm", "share", "latency_us", "key", "outcome"
-    )
-    digest = hashlib.sha256(evidence.write_csv().encode())
-    for arm in ("champion", "challenger"):
-        said = frame.select(arm)
-        flat = said.unnest(arm) if isinstance(said.schema[arm], pl.Struct) else said
-        digest.update(flat.write_csv().encode())
-    return {
-        "rows": frame.height,
-        "outcomes": frame["outcome"].count(),
-        "failures": sum(one.errors for one in failures),
-        "logs": dict(ends.iter_rows()),
-        "sha256": digest.hexdigest(),
-    }
-
-
-def _news(
-    record: Record, standing: Standing, failures: Mapping[str, int]
-) -> list[tuple[str, dict[str, Any]]]:
-    """Return what is to be kept before the decision: failed requests, and a plan of others."""
+def _news(record: Record, standing: Standing) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is to be kept before the decision: that the plan is of others."""
     news: list[tuple[str, dict[str, Any]]] = []
-    shares = standing.rollout.shares(standing.stage)
-    for arm, errors in sorted(failures.items()):
-        if arm not in {"champion", "challenger"} or errors < 0:
-            raise InputError(
-                f"Failures are of 'champion' and 'challenger', at least 0, got {arm!r}: {errors}."
-            )
-        if errors and shares.keys() == {None}:  # of an audience, counts by arm cannot be compared
-            facts = {"arm": arm, "errors": int(errors), "share": round(standing.share, 9)}
-            news.append(("failures", {"rollout": standing.id, **facts}))
     plan = plan_of(record, standing.name)
     if not standing.held and not is_ours(plan, standing):
         why = (

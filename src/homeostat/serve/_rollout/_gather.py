@@ -6,7 +6,7 @@ length: it does not depend on when, or how often, anybody has decided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,27 +20,10 @@ from homeostat.serve._rollout._losses import losses_of
 from homeostat.serve._rollout._progress import Progress
 from homeostat.serve._rollout._requests import latency_bucket
 
-__all__ = ["Failures", "Window", "gather"]
+__all__ = ["Window", "gather"]
 
 _ARMS = ("champion", "challenger")
 _UNIT = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """Requests that an arm failed on, which are on no prediction log.
-
-    Args:
-        at: When they were counted.
-        arm: Whose they are.
-        errors: How many more.
-        share: The challenger's share by which they got their arm.
-    """
-
-    at: datetime
-    arm: str
-    errors: int
-    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +45,7 @@ class Window:
     look: timedelta
 
 
-def gather(
-    progress: Progress, frame: pl.DataFrame, failures: Iterable[Failures], window: Window
-) -> None:
+def gather(progress: Progress, frame: pl.DataFrame, failed: pl.DataFrame, window: Window) -> None:
     """Put what a log says into a rollout that nothing was observed of yet.
 
     Args:
@@ -72,12 +53,16 @@ def gather(
         frame: Rows of the log: id, at, arm (champion or challenger), share (of the challenger,
             by which the arm was given; 0 where by no lot), latency_us, key, champion and
             challenger (their answers), outcome, features.
-        failures: Requests that failed.
+        failed: Requests that an arm has failed: at, arm, share, key, errors (how many), id (null
+            where a server only counted them).
         window: Which rows count.
     """
-    drawn = frame.filter((pl.col("share") > 0) & (pl.col("share") < 1))
-    _requests(progress, drawn, failures, window)
-    _units(progress, drawn.filter(pl.col("at") >= window.units_since))
+    by_lot = (pl.col("share") > 0) & (pl.col("share") < 1)
+    drawn, lost = frame.filter(by_lot), failed.filter(by_lot | pl.col("id").is_null())
+    _requests(progress, drawn, lost, window)
+    given = [drawn, lost.filter(pl.col("id").is_not_null())]
+    units = pl.concat([one.select("at", "share", "arm", "key", "id") for one in given])
+    _units(progress, units.filter(pl.col("at") >= window.units_since))
     _losses(progress, frame)
     settled = window.upto - duration(progress.rollout.settle)
     recent = drawn.filter((pl.col("at") >= window.since) & (pl.col("at") < settled))
@@ -86,9 +71,7 @@ def gather(
             _metric(progress, guard, recent)
 
 
-def _requests(
-    progress: Progress, drawn: pl.DataFrame, failures: Iterable[Failures], window: Window
-) -> None:
+def _requests(progress: Progress, drawn: pl.DataFrame, lost: pl.DataFrame, window: Window) -> None:
     """Count requests look by look; the rows of a batch are one request."""
     guards, kept = progress.rollout.guard, progress.requests
     log = pl.col("id").str.replace(r"-[^-]*$", "").alias("log")
@@ -107,17 +90,18 @@ def _requests(
     for row in by_look.sort("look", "share", "arm").iter_rows(named=True):
         found = counts.setdefault(row["look"], [])
         found.append((row["arm"], row["share"], row["n"], {k: row[k] for k in timed if k in row}))
-    failed: dict[int, list[Failures]] = {}
-    for one in failures:
-        failed.setdefault((one.at - window.begun) // window.look, []).append(one)
+    failed: dict[int, list[tuple[str, float, int]]] = {}
+    sums = lost.group_by(number.alias("look"), "share", "arm").agg(pl.col("errors").sum())
+    for look, share, arm, errors in sums.sort("look", "share", "arm").iter_rows():
+        failed.setdefault(look, []).append((arm, share, errors))
     for look in sorted({*counts, *failed}):
         for arm, share, n, slow_ones in counts.get(look, []):
             seen = {name: (slow_ones.get(name, 0), n) for name in (*timed, "errors")}
             kept.count(arm, _label(share), seen)
-        for one in failed.get(look, []):
+        for arm, share, errors in failed.get(look, []):
             names = [name for name, over_s in timed.items() if over_s is None]
-            seen = dict.fromkeys((*names, "errors"), (one.errors, one.errors))
-            kept.count(one.arm, _label(one.share), seen)
+            seen = dict.fromkeys((*names, "errors"), (errors, errors))
+            kept.count(arm, _label(share), seen)
         progress.look()
 
 

@@ -17,7 +17,6 @@ import polars as pl
 
 from homeostat.core import Finding, Json, NotFoundError
 from homeostat.serve._rollout._declared import declared, declared_of
-from homeostat.serve._rollout._gather import Failures
 from homeostat.serve._rollout._rollout import Action, Rollout
 
 if TYPE_CHECKING:
@@ -70,6 +69,23 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed requests that an older controller was told of; today they are on the log.
+
+    Args:
+        at: When they were counted.
+        arm: Whose they are.
+        errors: How many more.
+        share: The challenger's share by which they got their arm.
+    """
+
+    at: datetime
+    arm: str
+    errors: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a rollout did at an instant, and all that it did it for.
 
@@ -83,7 +99,8 @@ class Decision:
         share: Share of the stage's audience that the challenger answers from then on.
         findings: Why.
         seen: What was read of the log: ``rows``, ``outcomes``, ``failures``, ``logs`` (by file, the
-            number after its last row that was read) and ``sha256`` of all of it.
+            number after its last row that was read), ``failed`` (the same of failed requests) and
+            ``sha256`` of all of it.
     """
 
     rollout: str
@@ -152,7 +169,7 @@ class Standing:
         held: Why it stays where it is; "" where it does not.
         ended: ``"promote"`` or ``"rollback"`` once it is over.
         tried: When the challenger first answered anybody.
-        failures: What was counted of failed requests.
+        failures: What an older controller was told of failed requests.
         decisions: All so far that were kept.
         acts: What people did: when, what, who, why.
     """

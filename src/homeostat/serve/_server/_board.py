@@ -44,10 +44,10 @@ class Board:
             self.cells[cell] = 0
 
     def routes(self) -> list[int]:
-        """Return the routes in force at the workers that serve."""
+        """Return the routes in force at the workers that answer, be it the last requests."""
         cells = self.cells
         starts = range(0, len(cells), _CELLS)
-        return [cells[at + _ROUTE] for at in starts if cells[at + _SERVING]]
+        return [cells[at + _ROUTE] for at in starts if cells[at + _PID]]
 
     def fewest(self) -> int:
         """Return the connections of the worker that serves the fewest; 0 of none."""
@@ -63,7 +63,7 @@ class Seat:
         self.board, self._at = board, number * _CELLS
 
     def sit(self, pid: int) -> None:
-        """Say who sits here, before it serves."""
+        """Say who sits here, from before it serves until it answers no more; 0 is nobody."""
         self.board.cells[self._at + _PID] = pid
 
     def serve(self, *, serving: bool) -> None:
@@ -80,6 +80,6 @@ class Seat:
 
     @property
     def agreed(self) -> bool:
-        """Whether every worker that serves has the route of this one in force."""
+        """Whether every worker that answers has the route of this one in force."""
         own = self.board.cells[self._at + _ROUTE]
         return all(route == own for route in self.board.routes())

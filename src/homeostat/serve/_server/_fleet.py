@@ -7,6 +7,7 @@ import ctypes
 import hmac
 import logging
 import os
+import sys
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -32,11 +33,11 @@ _logger = logging.getLogger("homeostat.serve")
 
 @dataclass(slots=True)
 class _Loaded:
-    """A model in memory: how much it took, and how many of its answers are under way."""
+    """A model in memory: how much it takes, and how many of its answers are under way."""
 
     hosted: Hosted
     size_bytes: int
-    under_way: int = 0
+    under_way: int = 1  # until those that waited for it have been handed on
 
 
 class Fleet:
@@ -45,7 +46,8 @@ class Fleet:
     A model is loaded at the first request for it, aside, while others are answered. Where those
     in memory take more than ``memory_bytes``, the one that was asked for least lately and has
     nothing under way is let go. What a model takes is how much the process grew by loading it, at
-    least its files and at most 20 times those.
+    least its files, at most 20 times those. As memory that was let go is used again, growth says
+    little from then on: a model takes at least as many times its files as all did before.
 
     Args:
         names: Which models may be served; None is all that are in production.
@@ -64,6 +66,7 @@ class Fleet:
         self._loading: dict[str, asyncio.Task[_Loaded]] = {}
         self._absent: dict[str, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._grown = self._read_bytes = 0  # by all that was loaded before any was let go
         token = around.settings.token
         self._bearer = None if token is None else f"Bearer {token}".encode()
 
@@ -99,8 +102,9 @@ class Fleet:
 
     async def follow(self) -> None:
         """Take new routes of the models in memory where the record asks for them."""
-        for one in list(self._loaded.values()):
-            await one.hosted.follow()
+        for name, one in list(self._loaded.items()):
+            if self._loaded.get(name) is one:
+                await one.hosted.follow()
         self._make_room()  # what was too busy to let go may idle now
 
     async def drain(self, wait_s: float) -> None:
@@ -153,30 +157,51 @@ class Fleet:
         task = self._loading.get(name)
         if task is None:
             task = self._loading[name] = self._loop.create_task(self._loading_of(name))
-            task.add_done_callback(lambda _: self._loading.pop(name, None))
+            task.add_done_callback(lambda done: self._arrived(name, done))
         return task
+
+    def _arrived(self, name: str, done: asyncio.Task[_Loaded]) -> None:
+        """Let a model be let go, once those who wait for it, called after this, are handed on."""
+        self._loading.pop(name, None)
+        if not done.cancelled() and done.exception() is None:
+            self._loop.call_soon(_less, done.result())
 
     async def _loading_of(self, name: str) -> _Loaded:
         control = self._around.control
         try:
-            follower, route, size = await self._loop.run_in_executor(control, self._read, name)
+            follower, route, grown = await self._loop.run_in_executor(control, self._read, name)
         except ServerError:
             if len(self._absent) >= _ABSENT:
                 self._absent.clear()
             self._absent[name] = self._loop.time()
             raise
         self._absent.pop(name, None)
-        found = self._loaded[name] = _Loaded(Hosted(name, follower, route, self._around), size)
+        hosted = Hosted(name, follower, route, self._around)
+        size = self._size(follower.size_bytes, grown)
+        found = self._loaded[name] = _Loaded(hosted, size)
         self._make_room()
         return found
 
     def _read(self, name: str) -> tuple[Follower, Route, int]:
+        known, loaded = len(sys.modules), self._follow(name)
+        if len(sys.modules) > known:  # the first of its kind: another tells what the model takes
+            loaded = self._follow(name)
+        return loaded
+
+    def _follow(self, name: str) -> tuple[Follower, Route, int]:
         before = _resident_bytes()
         follower = Follower(self._around.record, name, prepare=self._around.settings.prepare)
         route = follower.look()
         assert route is not None  # noqa: S101 - the first look finds a route or raises
-        files = follower.size_bytes  # what the process grew by is not all the model's
-        return follower, route, min(max(_resident_bytes() - before, files), _MOST * files)
+        return follower, route, _resident_bytes() - before
+
+    def _size(self, files: int, grown: int) -> int:
+        """Return what a model takes, of the size of its files and how much the process grew."""
+        if not self._around.counters.evicted:
+            self._grown += grown
+            self._read_bytes += files
+        usual = int(files * self._grown / max(self._read_bytes, 1))
+        return min(max(grown, usual, files), _MOST * files)
 
     def _make_room(self) -> None:
         """Let go of models until what is left fits; the last one asked for stays, however large."""
@@ -196,6 +221,7 @@ class Fleet:
     async def _let_go(self, hosted: Hosted) -> None:
         await hosted.drain(self._around.settings.drain_s)
         hosted.close()
+        hosted.forget()
         await self._loop.run_in_executor(self._around.control, _give_back_memory)
 
     def _counted(self, answer: Response) -> Response:

@@ -21,7 +21,8 @@ from homeostat.serve._log._prediction_log import PredictionLog, log_folder
 from homeostat.serve._router._direct import change_route
 from homeostat.serve._server._counters import Counters
 from homeostat.serve._server._live import Follower, Route
-from homeostat.serve._server._mirror import Mirror, Score
+from homeostat.serve._server._mirror import Mirror
+from homeostat.serve._server._score import Score
 from homeostat.serve._server._settings import Settings
 
 __all__ = ["Around", "Hosted"]
@@ -117,13 +118,17 @@ class Hosted:
 
     async def follow(self) -> None:
         """Take a new route if the record asks for one; keep the old one where it cannot be."""
+        name, around, aside, look = self.name, self._around, self._aside, self.follower.look
         try:
-            await self._aside(self._outcomes.look, ())
-            self._swap(await self._aside(self.follower.look))
+            await aside(self._outcomes.look, ())
+            if vars(self):  # it was not let go meanwhile
+                route = await aside(look)
+                if vars(self):
+                    self._swap(route)
         except Exception as error:
             _logger.exception("The route in the record cannot be taken.")
             with contextlib.suppress(StorageError):
-                self._around.run.event("swap_failed", {"reason": str(error), "model": self.name})
+                around.run.event("swap_failed", {"reason": str(error), "model": name})
 
     async def drain(self, wait_s: float) -> None:
         """Wait until what is mirrored is scored."""
@@ -133,9 +138,15 @@ class Hosted:
             _logger.warning("A challenger did not keep up; mirrored rows were left unscored.")
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log, and leave unscored what still waits for that."""
+        self._mirror.close()
         self._acknowledger.close()
         self._log.close()
+
+    def forget(self) -> None:
+        """Let go of the model at once: what knows itself would wait for a collection."""
+        for one in (self.app, self):
+            vars(one).clear()
 
     async def _aside(self, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what it returns
         return await self._loop.run_in_executor(self._around.control, call, *arguments)

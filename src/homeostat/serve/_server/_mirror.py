@@ -1,67 +1,48 @@
 """Mirror: the arm that did not answer is scored after the answer, and can neither slow nor fail it.
 
-Rows wait in a bounded queue; what does not fit is dropped and counted. One batch at a time is
-scored from a thread, a moment after its first row came: in that thread, or by a process of its
-own (`homeostat.serve._server._shadow`), which takes the challenger's work off this interpreter
-and survives its crash. The thread is a daemon, so a challenger that never returns holds up
-neither an answer nor the end of the server.
+Rows wait in bounded lanes, one a version and arm; what does not fit is dropped and counted. A
+moment after the first came they are scored a part at a time, elsewhere (`Score`): in a process of
+their own (`homeostat.serve._server._shadow`), or in a thread. On the event loop is left what it
+takes to hand a part on and to write its scores down.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from polars.exceptions import PanicException
 
-from homeostat.serve._http._deployed import Deployed, Refused, Row
+from homeostat.serve._http._deployed import Deployed, Row
 from homeostat.serve._log._prediction_log import PredictionLog
 from homeostat.serve._server._counters import Counters
+from homeostat.serve._server._score import Rows, Score, score_in_thread
 
-__all__ = ["Mirror", "Score", "score_here"]
+__all__ = ["Mirror"]
 
 _GATHER_S = 0.05
-_CHUNK = 64  # rows handed on at a time, so that the interpreter is never held for long
+_PART = 64  # single rows handed on at a time, so that the event loop is never held for long
+_FRAME_PART = 1000  # rows of a batch
 _logger = logging.getLogger("homeostat.serve")
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """Rows of one request: one as it was sent (raw) or validated, or a batch as a frame."""
+class _Lane:
+    """What waits for one version in one arm: single rows, as sent (raw) or not; or a batch."""
 
     deployed: Deployed
-    ids: list[str]
-    rows: Row | pl.DataFrame
+    arm: str | None
     raw: bool = False
-    arm: str | None = None
+    ids: list[str] = field(default_factory=list)
+    rows: Rows = field(default_factory=list)
 
-
-Rows = list[Row] | pl.DataFrame
-Scored = tuple[list[str], NDArray[np.float64]]
-
-
-class Score(Protocol):
-    """Scores rows on a version, somewhere."""
-
-    def __call__(self, deployed: Deployed, ids: list[str], rows: Rows, *, raw: bool) -> Scored:
-        """Return the ids of rows that the version takes, with its answers; may raise anything."""
-
-
-def score_here(deployed: Deployed, ids: list[str], rows: Rows, *, raw: bool) -> Scored:
-    """Score rows on a version in this thread; see `Score`."""
-    if isinstance(rows, pl.DataFrame):
-        return ids, deployed.predict(rows.select(deployed.features))
-    if raw:
-        ids, rows = _validated(deployed, ids, rows)
-    return ids, deployed.predict_rows(rows) if ids else np.zeros(0)
+    def parts(self) -> Iterator[tuple[list[str], Rows]]:
+        """Cut what waits into parts."""
+        size = _FRAME_PART if isinstance(self.rows, pl.DataFrame) else _PART
+        for start in range(0, len(self.ids), size):
+            yield self.ids[start : start + size], self.rows[start : start + size]
 
 
 class Mirror:
@@ -70,8 +51,8 @@ class Mirror:
     Args:
         log: Where the scores go.
         counters: What is counted.
-        capacity: Rows that may wait.
-        score: Scores them; in the mirror's thread unless told.
+        capacity: Rows that may wait, or be scored at the moment.
+        score: Scores them; threads unless told.
     """
 
     def __init__(
@@ -82,14 +63,15 @@ class Mirror:
         capacity: int = 10_000,
         score: Score | None = None,
     ) -> None:
-        self._score_on = score or score_here
+        self._score = score or score_in_thread
         self._log = log
         self._counters = counters
         self._capacity = capacity
-        self._queue: list[_Waiting] = []
+        self._lanes: dict[tuple[int, bool, str | None], _Lane] = {}
+        self._batches: list[_Lane] = []
         self._rows = 0
         self._scheduled = False
-        self._working: asyncio.Future[None] | None = None
+        self._working: asyncio.Task[None] | None = None
 
     def offer(
         self, deployed: Deployed, id_: str, row: Row, *, raw: bool = False, arm: str | None = None
@@ -103,108 +85,84 @@ class Mirror:
             raw: Whether they are a request's fields instead, to be validated by that version.
             arm: Its name; None is the other one of champion and challenger.
         """
-        self._offer(_Waiting(deployed, [id_], row, raw, arm))
+        if not self._takes(1):
+            return
+        key = id(deployed), raw, arm
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(deployed, arm, raw)
+        lane.ids.append(id_)
+        lane.rows.append(row)  # type: ignore[union-attr]  # a lane of single rows
 
     def offer_batch(
         self, deployed: Deployed, ids: list[str], frame: pl.DataFrame, *, arm: str | None = None
     ) -> None:
         """Have a batch scored later; one that lacks a feature of the other arm cannot be."""
-        if set(deployed.features) <= set(frame.columns):
-            self._offer(_Waiting(deployed, ids, frame, arm=arm))
-        else:
+        if not set(deployed.features) <= set(frame.columns):
             self._counters.add("mirror_dropped", len(ids))
-
-    def _offer(self, waiting: _Waiting) -> None:
-        n = len(waiting.ids)
-        if self._rows + n > self._capacity:
-            self._counters.add("mirror_dropped", n)
-            return
-        self._rows += n
-        self._queue.append(waiting)
-        self._schedule()
+        elif self._takes(len(ids)):
+            self._batches.append(_Lane(deployed, arm, ids=ids, rows=frame))
 
     async def drain(self) -> None:
         """Wait until all that was offered is scored."""
-        while self._queue or self._working:
-            if self._working is None:
-                self._begin()
+        while self._rows:
+            self._begin()
             if self._working is not None:
                 await asyncio.wait([self._working])
 
-    def _schedule(self) -> None:
-        """Begin a batch in a moment, so that rows gather; many small ones would cost far more."""
+    def close(self) -> None:
+        """Score no more; what still waits is dropped."""
+        if self._working is not None:
+            self._working.cancel()
+        self._counters.add("mirror_dropped", self._rows)
+        self._lanes, self._batches, self._rows = {}, [], 0
+
+    def _takes(self, n: int) -> bool:
+        """Make room for rows, or count them as dropped."""
+        if self._rows + n > self._capacity:
+            self._counters.add("mirror_dropped", n)
+            return False
+        self._rows += n
         if not self._scheduled and self._working is None:
-            self._scheduled = True
-            asyncio.get_running_loop().call_later(_GATHER_S, self._begin)
+            self._schedule()
+        return True
+
+    def _schedule(self) -> None:
+        """Begin in a moment, so that rows gather; many small parts would cost far more."""
+        self._scheduled = True
+        asyncio.get_running_loop().call_later(_GATHER_S, self._begin)
 
     def _begin(self) -> None:
         self._scheduled = False
-        if self._working is not None or not self._queue:
-            return
-        queue, self._queue, self._rows = self._queue, [], 0
-        loop = asyncio.get_running_loop()
-        self._working = loop.create_future()
-        threading.Thread(
-            target=lambda: _tell(loop, self._end, *self._score(queue)),
-            name="homeostat-mirror",
-            daemon=True,
-        ).start()
+        if self._working is None and self._rows:
+            lanes = [*self._batches, *self._lanes.values()]
+            self._batches, self._lanes = [], {}
+            self._working = asyncio.get_running_loop().create_task(self._work(lanes))
+            self._working.add_done_callback(self._end)
 
-    def _end(self, scored: int, failed: int) -> None:
-        self._counters.add("mirrored", scored)
-        self._counters.add("mirror_errors", failed)
-        working, self._working = self._working, None
-        if working is not None:
-            working.set_result(None)
-        if self._queue:
+    def _end(self, working: asyncio.Task[None]) -> None:
+        self._working = None
+        if self._rows and not working.cancelled():
             self._schedule()
 
-    def _score(self, queue: list[_Waiting]) -> tuple[int, int]:
-        """Score what waited, in the thread; return how many rows were and were not."""
-        batches = [one for one in queue if isinstance(one.rows, pl.DataFrame)]
-        singles: dict[tuple[int, bool, str | None], list[_Waiting]] = {}
-        for one in queue:
-            if not isinstance(one.rows, pl.DataFrame):
-                singles.setdefault((id(one.deployed), one.raw, one.arm), []).append(one)
-        chunks = [
-            group[start : start + _CHUNK]
-            for group in singles.values()
-            for start in range(0, len(group), _CHUNK)
-        ]
-        scored = sum(self._predict([one], cast("pl.DataFrame", one.rows)) for one in batches)
-        scored += sum(
-            self._predict(chunk, [cast("Row", one.rows) for one in chunk]) for chunk in chunks
-        )
-        return scored, sum(len(one.ids) for one in queue) - scored
+    async def _work(self, lanes: list[_Lane]) -> None:
+        """Have all that waited scored, a part at a time."""
+        for lane in lanes:
+            for ids, rows in lane.parts():
+                scored = await self._part(lane, ids, rows)
+                self._rows -= len(ids)
+                self._counters.add("mirrored", scored)
+                self._counters.add("mirror_errors", len(ids) - scored)
 
-    def _predict(self, group: list[_Waiting], rows: Rows) -> int:
-        """Score and log rows of one version; return how many."""
-        deployed, raw, arm = group[0].deployed, group[0].raw, group[0].arm
-        ids = [id_ for one in group for id_ in one.ids]
+    async def _part(self, lane: _Lane, ids: list[str], rows: Rows) -> int:
+        """Have rows of one version scored, and log what it answered; return how many it took."""
+        version = lane.deployed.version
         try:
-            ids, answers = self._score_on(deployed, ids, rows, raw=raw)
-            if ids:
-                self._log.mirror(deployed.version, ids, answers, arm)
-        except (Exception, PanicException):  # whatever a challenger does, it does it alone
-            _logger.exception("%s failed on mirrored rows.", deployed.version)
+            kept, answers = await self._score(lane.deployed, rows, raw=lane.raw)
+            if kept:
+                scored = ids if len(kept) == len(ids) else [ids[at] for at in kept]
+                self._log.mirror(version, scored, answers, lane.arm)
+        except Exception as error:  # noqa: BLE001 - whatever a challenger does, it does it alone
+            _logger.warning("%d mirrored rows are not scored by %s: %s", len(ids), version, error)
             return 0
-        return len(ids)
-
-
-def _validated(deployed: Deployed, ids: list[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
-    """Return the ids and features of single rows, without those that the version refuses."""
-    kept, taken = [], []
-    for id_, row in zip(ids, rows, strict=True):
-        with suppress(Refused):
-            taken.append(deployed.row(row))
-            kept.append(id_)
-    return kept, taken
-
-
-def _tell(
-    loop: asyncio.AbstractEventLoop, end: Callable[[int, int], None], scored: int, failed: int
-) -> None:
-    try:
-        loop.call_soon_threadsafe(end, scored, failed)
-    except RuntimeError:  # the loop is closed
-        _logger.warning("The server ended before %d mirrored rows were counted.", scored + failed)
+        return len(kept)

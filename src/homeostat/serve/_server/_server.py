@@ -121,12 +121,14 @@ class Server:
             ready(self)
             await self._stopping.wait()
             end_accepting()
+            await self._drain(host)  # by the route in force, which it follows to the end
             for task in tasks:
                 task.cancel()
-            await self._drain(host)
+            if self._place is not None:
+                self._place.seat.sit(0)
+            host.close()
             if self._shadow is not None:
                 self._shadow.close()
-            host.close()
             self._promise.close(run if self._place is None else None)
             answered = sum(self.counters.statuses.values())
             if self._place is None:
@@ -185,7 +187,9 @@ class Server:
         acceptor = Acceptor(
             self._listener, connection, open_=lambda: len(service.connections), seat=place.seat
         )
+        self._say_route()
         place.seat.sit(os.getpid())
+        await self._host.follow()  # a route that was taken elsewhere before others saw this seat
         self._say_route()
         place.listen(self._loop, look=self._look.set, stop=self._stopping.set)
         acceptor.begin()
