@@ -96,6 +96,18 @@ def test_living_workers_are_in_the_sum_and_a_child_of_the_dead_does_not_keep_the
         os.close(told)
 
 
+def test_a_shelf_knows_how_many_processes_count_on_it_now(tmp_path):
+    shelf = Shelf(tmp_path)
+    assert shelf.living() == 0
+    first, second = shelf.page(start_ns=1), shelf.page(start_ns=2)
+    (tmp_path / "junk.page").write_bytes(b"junk")
+    assert shelf.living() == 2
+    first.close()
+    assert shelf.living() == 1
+    second.close()
+    assert shelf.living() == 0
+
+
 def test_a_hundred_dead_workers_are_one_page_and_count_once(tmp_path):
     folder = observe.share()
     observe.count("rows")

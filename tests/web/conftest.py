@@ -71,8 +71,11 @@ def tracked_addresses(tracked):
 
 
 @contextmanager
-def served(record, token=None):
-    """Serve a record on a free port of the loopback; yields the address."""
+def served(record, *, app=None, **settings):
+    """Serve a record on a free port of the loopback; yields the address.
+
+    `app` is an application to serve in place of the pages alone.
+    """
     ready = threading.Event()
 
     class Awaited(Server):
@@ -81,7 +84,7 @@ def served(record, token=None):
             ready.set()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = Awaited(create_app(record, token=token))
+        server = Awaited(app or create_app(record, **settings))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         assert ready.wait(30)
@@ -152,8 +155,9 @@ def addresses(year):
 def browser():
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing, and these tests look at pages in it")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # a machine that many share is slow
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield chromium

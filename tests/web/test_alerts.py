@@ -112,7 +112,7 @@ def test_the_page_of_one_tells_its_history_and_leads_to_its_finding(alerts_web):
 def test_a_record_without_alerts_says_so_and_nothing_is_written_by_looking(tmp_path, serving):
     record = Record(tmp_path, capture=False)
     with serving(record) as address:
-        assert "No alert is in this record yet." in httpx.get(f"{address}/alerts").text
+        assert "No alert is in this record yet." in httpx.get(f"{address}/alerts", timeout=30).text
     assert len(record.runs()) == 0
 
 

@@ -26,7 +26,10 @@ def test_every_page_renders_without_complaint_and_fits(look, site, addresses, wi
 
 def test_an_empty_record_renders_and_fits_a_phone(look, empty_site):
     tab = look(360, 740)
-    for path in ("/", "/timeline", "/shift", "/evaluation", "/runs", "/artifacts", "/findings"):
+    for path in (
+        "/", "/timeline", "/shift", "/alerts", "/observations", "/evaluation", "/runs",
+        "/artifacts", "/findings",
+    ):  # fmt: skip
         tab.goto(empty_site + path)
         assert tab.evaluate(OVERFLOW) <= 0, path
         assert tab.locator(".empty pre").inner_text().startswith("homeostat ")

@@ -190,7 +190,7 @@ def test_a_damaged_report_is_said_and_breaks_no_other_page(tmp_path, serving):
         run.make("slices", "slices", {"slices.json": b'[{"slice": "a", "n": "many"}]'})
         run.make("table", "replay-table", {"table.json": json.dumps([{"policy": "p",
                  "normalized_entropy": float("nan")}]).encode()})  # fmt: skip
-    with serving(record) as address, httpx.Client(base_url=address) as web:
+    with serving(record) as address, httpx.Client(base_url=address, timeout=30) as web:
         reply = web.get("/evaluation")
         assert reply.status_code == 400
         assert "slices:v0" in reply.text
@@ -226,7 +226,7 @@ def operated(tmp_path, a_year):
 
 
 def test_what_is_operated_live_is_read_as_the_loop_writes_it(operated, serving):
-    with serving(operated) as address, httpx.Client(base_url=address) as web:
+    with serving(operated) as address, httpx.Client(base_url=address, timeout=30) as web:
         data = web.get("/index.json").json()
         stages = {stage["name"]: stage for stage in data["stages"]}
         assert list(stages)[:2] == ["train", "gates"]
@@ -253,7 +253,7 @@ def test_each_system_has_its_own_pages(tmp_path, serving):
     for system in ("first & last", "second"):
         with record.start_run("run", system, system=system):
             pass
-    with serving(record) as address, httpx.Client(base_url=address) as web:
+    with serving(record) as address, httpx.Client(base_url=address, timeout=30) as web:
         assert "<h1>second</h1>" in web.get("/").text
         page = web.get("/", params={"system": "first & last"}).text
         assert "<h1>first &amp; last</h1>" in page
@@ -281,7 +281,7 @@ def test_without_a_token_only_the_loopback_is_answered(site):
 
 def test_with_a_token_nothing_is_shown_before_it_is_given(year, serving):
     with serving(year, token="open sesame") as address:
-        with httpx.Client(base_url=address) as web:
+        with httpx.Client(base_url=address, timeout=30) as web:
             for path in ("/", "/runs.json", "/events", "/file?artifact=flights&name=flights.csv"):
                 reply = web.get(path)
                 assert reply.status_code == 401
@@ -294,9 +294,9 @@ def test_with_a_token_nothing_is_shown_before_it_is_given(year, serving):
             assert web.get("/runs.json").status_code == 200
         bearer = {"authorization": "Bearer open sesame"}
         assert httpx.get(f"{address}/runs.json", headers=bearer).status_code == 200
-        there = httpx.get(f"{address}/runs?kind=train&token=open+sesame")
+        there = httpx.get(f"{address}/runs?kind=train&token=open+sesame", timeout=30)
         assert there.headers["location"] == "/runs?kind=train"
-        away = httpx.get(f"{address}//evil.example/?token=open+sesame")
+        away = httpx.get(f"{address}//evil.example/?token=open+sesame", timeout=30)
         assert away.headers["location"] == "/evil.example/"
 
 
@@ -324,7 +324,7 @@ def test_text_that_a_spreadsheet_would_run_is_led_by_an_apostrophe(tmp_path, ser
     record = Record(tmp_path)
     record.start_run("train", "=HYPERLINK(1)").finish()
     with serving(record) as address:
-        rows = list(csv.DictReader(io.StringIO(httpx.get(f"{address}/runs.csv").text)))
+        rows = list(csv.DictReader(io.StringIO(httpx.get(f"{address}/runs.csv", timeout=30).text)))
     assert rows[0]["name"] == "'=HYPERLINK(1)"
 
 

@@ -267,7 +267,7 @@ def test_a_table_of_an_artifact_is_a_page(tmp_path, serving):
     content = json.dumps({"columns": ["a", "b"], "data": [[1, "x"], [2, "y"]]}).encode()
     with record.start_run("eval") as run:
         run.make("found", "table", {"found.table.json": content})
-    with serving(record) as address, httpx.Client(base_url=address) as web:
+    with serving(record) as address, httpx.Client(base_url=address, timeout=30) as web:
         link = re.search(r'href="(/tables\?[^"]*)"', web.get("/artifacts/found:v0").text)[1]
         assert "as a table" in web.get("/artifacts/found:v0").text
         page = web.get(link.replace("&amp;", "&"))
@@ -279,7 +279,7 @@ def test_many_runs_are_cut_into_pages_after_they_are_filtered_and_ordered(tmp_pa
     record = Record(tmp_path, capture=False)
     for number in range(250):
         record.start_run("train", f"r{number:03}", config={"lr": number}).finish()
-    with serving(record) as address, httpx.Client(base_url=address) as web:
+    with serving(record) as address, httpx.Client(base_url=address, timeout=30) as web:
         data = web.get("/runs.json?sort=-config.lr&filter=config.lr+<+240&page=2").json()
     assert data["total"] == 240
     assert [run["name"] for run in data["runs"]][:1] == ["r139"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ __all__ = ["Distribution"]
 Counts = NDArray[np.int64]
 
 
+@cache
 def _middles() -> NDArray[np.float64]:
     """Return of each bucket the value whose relative distance to both of its bounds is equal."""
     low = 2.0 ** (LOWEST + np.arange(SIZE) / PER_OCTAVE)
     growth = 2.0 ** (1 / PER_OCTAVE)
-    return np.asarray(low * 2 * growth / (1 + growth))
+    middles = np.asarray(low * 2 * growth / (1 + growth))
+    middles.flags.writeable = False  # all share it
+    return middles
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ class Shelf:
             for path in (*pages, self.folder / _RETIRED):
                 path.unlink(missing_ok=True)
 
+    def living(self) -> int:
+        """Return how many processes count here now."""
+        return sum(map(_lives, self.folder.glob("*.page")))
+
     def read(self) -> tuple[State, int]:
         """Return what all processes counted, the dead included, and since when in ns.
 
@@ -168,6 +172,18 @@ def _look(path: Path) -> tuple[State | None, int, bool]:
         finally:
             os.close(file)
     return None, 0, False
+
+
+def _lives(path: Path) -> bool:
+    """Say whether the process whose page this is is alive."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):
+        return False
+    try:
+        return not _free(file)
+    finally:
+        os.close(file)
 
 
 def _free(file: int) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import polars as pl
 
-from homeostat.alerts import Alert, Alerts
+from homeostat.alerts import Alert, Alerts, Silence
 from homeostat.core import Finding
+from homeostat.web._alerts_act import LENGTHS, patterns_of, scopes
 from homeostat.web._lists import Pager, cut
 from homeostat.web._page import Ask, Table, View, missing
 
@@ -34,7 +36,7 @@ def alerts(ask: Ask) -> View:
     ]
     shown, pager = _cut(ask, chosen)
     health = book.health()
-    silences = [one for one in book.silences if one.ends > book.now]
+    silences = _current(book)
     data = {
         "total": len(everything),
         "of": system,
@@ -46,6 +48,7 @@ def alerts(ask: Ask) -> View:
     drawing = {
         "pager": pager, "state": state, "states": _STATES, "severity": severity,
         "counts": {name: sum(_matches(one, name) for one in everything) for name in _STATES},
+        "form": _form(ask, system),
     }  # fmt: skip
     rows = [_cells(one) for one in chosen]
     tables = [Table("alerts", _COLUMNS, rows), _findings("delivery", health)]
@@ -65,8 +68,11 @@ def alert(ask: Ask) -> View:
         "alert": _row(found),
         "finding": found.finding.to_json(),
         "history": [{"at": at, "words": words} for at, words in found.history],
+        "silences": [asdict(one) for one in _current(book) if one.covers(found, book.now)],
     }
     drawing = {
+        "form": _form(ask, system),
+        "scopes": scopes(found),
         "finding_id": _finding_id(ask, found),
         "commands": _commands(found, str(ask.record.path), system) if found.open else [],
         "numbers": [
@@ -86,6 +92,20 @@ def _book(ask: Ask) -> tuple[Alerts, str]:
     if not ask.get("system") and system not in having and having:
         system = having[0]
     return Alerts(record=ask.record, system=system), system
+
+
+def _current(book: Alerts) -> list[Silence]:
+    return [one for one in book.silences if one.starts <= book.now < one.ends]
+
+
+def _form(ask: Ask, system: str) -> dict[str, object]:
+    """Return what the forms of these pages are written with."""
+    return {
+        "visitor": ask.visitor,
+        "back": ask.here(),
+        "system": system,
+        "lengths": LENGTHS,
+    }
 
 
 def _matches(one: Alert, state: str) -> bool:
@@ -125,9 +145,10 @@ def _finding_id(ask: Ask, one: Alert) -> str | None:
 
 
 def _commands(one: Alert, path: str, system: str) -> list[tuple[str, str]]:
-    """Return what a person can do about an alert, as commands: these pages only read."""
+    """Return what a person can do about an alert, as commands."""
     where = f"--record {shlex.quote(path)}" + (f" --system {shlex.quote(system)}" if system else "")
-    what = f"--check {shlex.quote(one.check)} --subject {shlex.quote(one.subject)}"
+    _, check, subject = patterns_of(one)
+    what = f"--check {shlex.quote(check)} --subject {shlex.quote(subject)}"
     return [
         ("Take it on", f"homeostat alerts ack {one.number} --by YOU {where}"),
         ("Silence it for two hours", f"homeostat alerts silence {what} --for 2h --by YOU {where}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from homeostat.core import HomeostatError, InputError, NotFoundError
 from homeostat.record import Record
 from homeostat.web import (
     _alerts,
+    _alerts_act,
     _artifacts,
     _card,
     _compare,
@@ -28,6 +30,7 @@ from homeostat.web import (
     _findings,
     _home,
     _lineage,
+    _observations,
     _profiles,
     _run,
     _runs,
@@ -36,6 +39,7 @@ from homeostat.web import (
     _timeline,
 )
 from homeostat.web._download import download, patch, series
+from homeostat.web._forms import Forms
 from homeostat.web._guard import Guard
 from homeostat.web._links import Links, query
 from homeostat.web._live import events
@@ -50,6 +54,7 @@ _NAV = {
     "Timeline": "/timeline",
     "Shift": "/shift",
     "Alerts": "/alerts",
+    "Observations": "/observations",
     "Evaluation": "/evaluation",
     "Runs": "/runs",
     "Artifacts": "/artifacts",
@@ -78,11 +83,17 @@ _PAGES: Mapping[str, Page] = {
 _PART_OF = {
     "/compare": "/runs", "/tables": "/runs", "/profiles": "/artifacts", "/models": "/artifacts",
 }  # fmt: skip
+_OF_ALERTS = ("/alerts", "/alerts/{number}")
+_FORMS = re.compile(r"/alerts(/\d+)?")
 _OF_A_SYSTEM = ("/", "/timeline", "/shift", "/alerts", "/evaluation")
 
 
 def create_app(
-    record: Record | Path | str, *, token: str | None = None, gated: bool = False
+    record: Record | Path | str,
+    *,
+    token: str | None = None,
+    gated: bool = False,
+    read_only: bool = False,
 ) -> Starlette:
     """Make the application that shows a record.
 
@@ -90,6 +101,7 @@ def create_app(
         record: The record, or its folder.
         token: What visitors must show; None answers only requests to the loopback.
         gated: Whether something before this application asks visitors who they are.
+        read_only: Whether nothing may be done here, such as acknowledging an alert.
 
     Raises:
         NotFoundError: If there is no record in the folder.
@@ -102,6 +114,7 @@ def create_app(
     """
     opened = record if isinstance(record, Record) else Record.open(record)
     closing = threading.Event()
+    forms = Forms(opened.path, token=token, read_only=read_only)
     routes: list[BaseRoute] = [
         Route("/events", events(opened, closing)),
         Route("/file", download(opened)),
@@ -113,12 +126,17 @@ def create_app(
         Route("/runs/{run}/series", series(opened)),
         Route("/runs/{run}/patch", patch(opened)),
     ]
-    for path, page in _PAGES.items():
+    pages = {**_PAGES, "/observations": _observations.observations()}
+    for path, page in pages.items():
         twin = "/index" if path == "/" else path
         routes += [
-            Route(f"{twin}.{form}", _endpoint(opened, page, form)) for form in ("json", "csv")
+            Route(f"{twin}.{form}", _endpoint(opened, forms, page, form))
+            for form in ("json", "csv")
         ]
-        routes.append(Route(path, _endpoint(opened, page, "html")))
+        routes.append(Route(path, shown := _endpoint(opened, forms, page, "html")))
+        if path in _OF_ALERTS:
+            act = _alerts_act.act(opened, forms, shown)
+            routes.append(Route(path, act, methods=["POST"]))
     routes.append(Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")))
 
     def refuse(request: Request, status: int, message: str, ask_token: bool) -> Response:  # noqa: FBT001 - a callback
@@ -126,14 +144,14 @@ def create_app(
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, token=token, refuse=refuse, gated=gated)],
+        middleware=[Middleware(Guard, token=token, refuse=refuse, gated=gated, forms=_FORMS)],
         exception_handlers=dict.fromkeys((HTTPException, HomeostatError, Exception), _failed),
     )
     app.state.closing = closing
     return app
 
 
-def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - what Starlette's Route takes
+def _endpoint(record: Record, forms: Forms, page: Page, form: str) -> Any:  # noqa: ANN401 - what Starlette's Route takes
     def endpoint(request: Request) -> Response:
         known = systems(record)
         asked = request.query_params.get("system")
@@ -144,7 +162,10 @@ def _endpoint(record: Record, page: Page, form: str) -> Any:  # noqa: ANN401 - w
         path = _address(request).removesuffix(f".{form}")
         path = "/" if path == "/index" else path
         link = Links(system if len(known) > 1 else None)
-        ask = Ask(record, path, request.path_params, request.query_params, system, link)
+        ask = Ask(
+            record, path, request.path_params, request.query_params, system, link,
+            forms.visitor(request),
+        )  # fmt: skip
         frame = _frame(request, link, path) | {"systems": known, "system": system}
         frame |= {"record_path": str(record.path), "cursor": record.cursor()}
         return answer(page(ask), form, table=ask.get("table"), frame=frame)
@@ -191,7 +212,7 @@ def _plain(request: Request, view: View, form: str | None = None) -> Response:
 
 
 def _trouble(status: int, message: str, *, heading: str = "", ask_token: bool = False) -> View:
-    words = {400: "That cannot be asked", 401: "A token is needed", 403: "Not from there",
+    words = {400: "That cannot be asked", 401: "A token is needed", 403: "That is not allowed",
              404: "There is no such page", 405: "Only to be read"}  # fmt: skip
     heading = heading or words.get(status, "That did not work")
     drawing = {"heading": heading, "message": message, "ask_token": ask_token}

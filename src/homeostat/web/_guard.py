@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from homeostat.web._forms import COOKIE, posted
 
 __all__ = ["Guard", "is_loopback"]
 
@@ -27,8 +31,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_COOKIE = "homeostat_token"
-_MOST_BYTES = 4096
+_NONE = re.compile(r"(?!)")
 
 Refuse = Callable[[Request, int, str, bool], Response]
 
@@ -55,12 +58,20 @@ class Guard:
         token: What a visitor must show; None on the loopback.
         refuse: Writes the page that says why not.
         gated: Whether whoever comes here has been asked already.
+        forms: Paths that take a form, which is theirs to check; no other does.
     """
 
     def __init__(
-        self, app: ASGIApp, *, token: str | None, refuse: Refuse, gated: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        refuse: Refuse,
+        gated: bool = False,
+        forms: re.Pattern[str] | None = None,
     ) -> None:
         self.app = app
+        self._forms = forms or _NONE
         self._gated = gated
         self._token = token
         self._refuse = refuse
@@ -86,15 +97,17 @@ class Guard:
 
     async def _checked(self, request: Request) -> Response | None:
         """Return what to answer instead of the page; None where the visitor may pass."""
-        if request.method not in {"GET", "HEAD"} and request.scope["path"] != "/token":
-            return self._refuse(request, 405, "These pages are read, not written: use GET.", False)
+        path = request.scope["path"]
+        takes_post = path == "/token" or self._forms.fullmatch(path)
+        if request.method not in ({"GET", "HEAD", "POST"} if takes_post else {"GET", "HEAD"}):
+            return self._refuse(request, 405, "This page is read, not written: use GET.", False)
         if self._gated:
             return None
         if self._token is None:
             return self._only_loopback(request)
-        if request.scope["path"].startswith("/static/") or self._has_token(request):
+        if path.startswith("/static/") or self._has_token(request):
             return None
-        given = request.query_params.get("token") or await _posted(request)
+        given = request.query_params.get("token") or await _entered(request)
         if given is not None and _same(given, self._token):
             return self._welcome(request)
         said = "That is not the token of this record." if given else "This record has a token."
@@ -115,7 +128,7 @@ class Guard:
         scheme, _, shown = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return _same(shown.strip(), self._token)
-        return _same(request.cookies.get(_COOKIE, ""), _keepsake(self._token))
+        return _same(request.cookies.get(COOKIE, ""), _keepsake(self._token))
 
     def _welcome(self, request: Request) -> Response:
         """Keep the token in a cookie, and go to the page without it in its address."""
@@ -125,7 +138,7 @@ class Guard:
         target = "/" if path == "token" else f"/{quote(path)}?{urlencode(rest)}".rstrip("?")
         reply = RedirectResponse(target, 303)
         reply.set_cookie(
-            _COOKIE, _keepsake(self._token), httponly=True, samesite="strict",
+            COOKIE, _keepsake(self._token), httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
         )  # fmt: skip
         return reply
@@ -141,13 +154,12 @@ def _keepsake(token: str) -> str:
     return hashlib.sha256(f"homeostat cookie {token}".encode()).hexdigest()
 
 
-async def _posted(request: Request) -> str | None:
-    """Return the token of a posted form; None if there is none or it is too long."""
-    if request.method != "POST":
+async def _entered(request: Request) -> str | None:
+    """Return the token that was entered in the form that asks for it; None if none was."""
+    if request.method != "POST" or request.scope["path"] != "/token":
         return None
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_BYTES:
-            return None
-    return parse_qs(body.decode("utf-8", "replace")).get("token", [None])[0]
+    try:
+        given = (await posted(request)).get("token")
+    except HTTPException:
+        return None
+    return given[0] if given else None

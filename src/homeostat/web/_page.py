@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 
 from homeostat.core import InputError, NotFoundError, suggest
 from homeostat.record import Record
+from homeostat.web._forms import Visitor
 from homeostat.web._links import Links, query
 from homeostat.web._words import FILTERS
 
@@ -39,6 +40,7 @@ class Ask:
         query: The parameters of the address.
         system: The system that the page is about; None where the record has none.
         link: Makes addresses.
+        visitor: Who asks, and what they may do.
     """
 
     record: Record
@@ -47,6 +49,7 @@ class Ask:
     query: QueryParams
     system: str | None
     link: Links
+    visitor: Visitor
 
     def get(self, name: str) -> str | None:
         """Return a parameter; None where it is not given, or empty."""

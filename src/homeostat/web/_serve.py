@@ -26,6 +26,7 @@ def serve_ui(
     port: int = 8321,
     *,
     token: str | None = None,
+    read_only: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the pages of a record until interrupted.
@@ -35,6 +36,7 @@ def serve_ui(
         host: Where to listen; past the loopback a token is required.
         port: 0 takes any that is free.
         token: What visitors must show, as ``?token=...``, in a form, or as a bearer.
+        read_only: Whether nothing may be done on the pages, such as acknowledging an alert.
         announce: Called with the address once it answers.
 
     Raises:
@@ -46,7 +48,8 @@ def serve_ui(
             f"Past the loopback a token is required, got host {host!r} and none: pass a token "
             "(`homeostat ui --token ...`), or listen on 127.0.0.1."
         )
-    listen_and_run(create_app(record, token=token), host, port, announce=announce)
+    app = create_app(record, token=token, read_only=read_only)
+    listen_and_run(app, host, port, announce=announce)
 
 
 def listen_and_run(

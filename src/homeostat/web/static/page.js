@@ -109,6 +109,9 @@ const follow = () => {
   source.addEventListener("error", () => { lamp.dataset.state = "off"; });
   source.addEventListener("changed", (event) => { lamp.dataset.cursor = event.lastEventId; later(); });
 };
+// What is counted beside the record is no change of the record: a page of it asks each few seconds.
+const pace = document.querySelector("[data-every]")?.dataset.every;
+if (pace) setInterval(later, 1000 * pace);
 // A hidden tab lets go: a browser holds few connections to one place.
 const attend = () => { source?.close(); if (!document.hidden) follow(); };
 if (lamp.dataset.cursor) {
