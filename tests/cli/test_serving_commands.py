@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from homeostat.core import Column, Schema
+from homeostat.core import Column, HomeostatError, Schema
 from homeostat.record import Record
 from homeostat.serve import Client, pack, serving
 from homeostat.train import Majority
@@ -79,6 +79,21 @@ def test_whole_files_are_predicted(ask, served, tmp_path):
     )  # fmt: skip
     assert "2 rows by delay:v0" in out
     assert pl.read_parquet(tmp_path / "out.parquet").columns == ["id", "probability"]
+
+
+def test_failed_requests_are_listed_with_their_reason(ask, served):
+    def no_features(row):
+        raise OSError("the feature store is down")
+
+    with (
+        serving(served, "delay", prepare=no_features) as server,
+        Client(server.url) as client,
+        pytest.raises(HomeostatError),
+    ):
+        client.predict({"hour": 7})
+    code, out, _ = ask("predictions", "failures", "delay", "--record", served)
+    assert code == 0
+    assert all(word in out for word in ("delay:v0", "champion", "error", "500"))
 
 
 def test_the_log_is_listed_and_sealed(ask, served):

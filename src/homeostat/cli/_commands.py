@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import click
 
@@ -170,7 +170,7 @@ def demo(record: Path, no_ui: bool, port: int, workers: int | None) -> None:  # 
     if no_ui or not sys.stdout.isatty():
         click.echo(f"To look at it: homeostat ui --record {record}")
     else:
-        _serve_ui(record, "127.0.0.1", port, None)
+        _serve_ui(record, host="127.0.0.1", port=port)
 
 
 @cli.command()
@@ -178,19 +178,20 @@ def demo(record: Path, no_ui: bool, port: int, workers: int | None) -> None:  # 
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8321, show_default=True)
 @click.option("--token", envvar="HOMEOSTAT_TOKEN", help="Required past loopback.")
-def ui(record: Path, host: str, port: int, token: str | None) -> None:
+@click.option("--read-only", is_flag=True, help="Show no buttons and take no forms.")
+def ui(record: Path, **settings: Any) -> None:  # noqa: ANN401
     """Open the page: the loop, the timeline, shift, slices, runs, lineage."""
-    _serve_ui(record, host, port, token)
+    _serve_ui(record, **settings)
 
 
-def _serve_ui(record: Path, host: str, port: int, token: str | None) -> None:
+def _serve_ui(record: Path, **settings: Any) -> None:  # noqa: ANN401
     web = import_module("homeostat.web")
     opened = import_module("homeostat.record").Record(record)
 
     def announce(address: str) -> None:
         click.echo(f"Homeostat is at {address}  (Ctrl-C stops it)")
 
-    web.serve_ui(opened, host=host, port=port, token=token, announce=announce)
+    web.serve_ui(opened, announce=announce, **settings)
 
 
 @cli.command()

@@ -196,6 +196,16 @@ def files(name: str, record: Path) -> None:
 @predictions.command()
 @click.argument("name")
 @record_option
+def failures(name: str, record: Path) -> None:
+    """List the requests that reached an arm of NAME and failed there, and why."""
+    found = import_module("homeostat.serve").read_failures(opened(record), name)
+    told = ("at", "version", "arm", "reason", "status", "latency_us", "rows")
+    import_module("homeostat.cli._show").show(found.select(told))
+
+
+@predictions.command()
+@click.argument("name")
+@record_option
 def seal(name: str, record: Path) -> None:
     """Turn the closed files of the log of NAME into Parquet by day and hour, exactly once."""
     click.echo(str(import_module("homeostat.serve").seal_predictions(opened(record), name)))
